@@ -1,0 +1,140 @@
+//! Access tokens: PASETO `v4.public`, signed here, verified by anyone with the public keys.
+
+use pasetors::keys::AsymmetricPublicKey;
+#[cfg(feature = "server")]
+use pasetors::keys::AsymmetricSecretKey;
+use pasetors::paserk::{FormatAsPaserk as _, Id};
+use pasetors::token::UntrustedToken;
+use pasetors::version4::{PublicToken, V4};
+
+use crate::domain::claims::AccessClaims;
+use crate::domain::time::Timestamp;
+
+/// A public key that access tokens are verified with.
+#[derive(Clone)]
+pub struct PublicKey {
+    id: String,
+    footer: Vec<u8>,
+    key: AsymmetricPublicKey<V4>,
+}
+
+/// A text is not a PASERK public key (`k4.public.…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a PASERK public key: it starts with `k4.public.` and holds 32 bytes in base64url")]
+pub struct NotAPublicKey;
+
+impl PublicKey {
+    /// Reads the PASERK form that `GET /.well-known/doorward-keys` publishes.
+    pub fn parse(paserk: &str) -> Result<Self, NotAPublicKey> {
+        let key = AsymmetricPublicKey::<V4>::try_from(paserk).map_err(|_| NotAPublicKey)?;
+        Ok(Self::new(key))
+    }
+
+    pub(crate) fn new(key: AsymmetricPublicKey<V4>) -> Self {
+        let mut id = String::new();
+        // Writing to a String cannot fail.
+        let _ = Id::from(&key).fmt(&mut id);
+        Self { footer: super::footer(&id), id, key }
+    }
+
+    /// The PASERK id (`k4.pid.…`) that a token's footer names.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The PASERK form (`k4.public.…`).
+    pub fn to_paserk(&self) -> String {
+        let mut text = String::new();
+        let _ = self.key.fmt(&mut text);
+        text
+    }
+}
+
+/// The claims of a token that one of `keys` has signed, whatever its times say. `None` for
+/// anything else: another purpose, an unknown key, a flipped bit.
+pub fn open<'a>(
+    token: &str,
+    mut keys: impl Iterator<Item = &'a PublicKey>,
+) -> Option<AccessClaims> {
+    if token.len() > super::MAX_TOKEN {
+        return None;
+    }
+    let token = UntrustedToken::try_from(token).ok()?;
+    let key = keys.find(|key| key.footer == token.untrusted_footer())?;
+    let trusted = PublicToken::verify(&key.key, &token, Some(&key.footer), None).ok()?;
+    serde_json::from_str(trusted.payload()).ok()
+}
+
+/// Signs `claims`. Fails only when the key is broken.
+#[cfg(feature = "server")]
+pub(crate) fn sign(
+    claims: &AccessClaims,
+    secret: &AsymmetricSecretKey<V4>,
+    public: &PublicKey,
+) -> Result<String, super::keyring::CryptoFault> {
+    let payload = serde_json::to_vec(claims).map_err(|_| super::keyring::CryptoFault)?;
+    PublicToken::sign(secret, &payload, Some(&public.footer), None)
+        .map_err(|_| super::keyring::CryptoFault)
+}
+
+/// Why an access token is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessTokenError {
+    /// Not a token that this issuer made for this audience.
+    #[error("not a valid access token")]
+    Invalid,
+    /// It was valid once.
+    #[error("the access token is expired")]
+    Expired,
+}
+
+/// Verifies access tokens offline, with the published keys.
+///
+/// It cannot know that a session was ended: a token passes until it expires. Where that is too
+/// long, ask the server instead.
+///
+/// ```
+/// use doorward::{AccessVerifier, PublicKey, Timestamp};
+///
+/// let key = PublicKey::parse("k4.public.Hrnbu7wEfAP9cGBOAHHwmH4Wsot1ciXBHwBBXQ4gsaI")?;
+/// let verifier = AccessVerifier::new([key], "https://id.example.com", "https://id.example.com");
+/// let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
+/// assert!(verifier.verify("v4.public.not-a-token", now).is_err());
+/// # Ok::<(), doorward::NotAPublicKey>(())
+/// ```
+#[derive(Clone)]
+pub struct AccessVerifier {
+    keys: Vec<PublicKey>,
+    issuer: String,
+    audience: String,
+}
+
+impl AccessVerifier {
+    /// Accepts tokens of `issuer` (the server's `public_url`) for `audience`.
+    pub fn new(
+        keys: impl IntoIterator<Item = PublicKey>,
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Self {
+        Self { keys: keys.into_iter().collect(), issuer: issuer.into(), audience: audience.into() }
+    }
+
+    /// The claims of a token that is valid at `now`.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<AccessClaims, AccessTokenError> {
+        let claims = open(token, self.keys.iter()).ok_or(AccessTokenError::Invalid)?;
+        if claims.iss != self.issuer || claims.aud != self.audience {
+            return Err(AccessTokenError::Invalid);
+        }
+        if claims.is_current(now) { Ok(claims) } else { Err(AccessTokenError::Expired) }
+    }
+}
+
+impl AccessClaims {
+    /// How far ahead the issuer's clock may be.
+    const LEEWAY: std::time::Duration = std::time::Duration::from_secs(60);
+
+    /// Whether `now` lies between `nbf` (with a minute's leeway for skewed clocks) and `exp`.
+    pub fn is_current(&self, now: Timestamp) -> bool {
+        self.nbf <= now.plus(Self::LEEWAY) && now < self.exp
+    }
+}

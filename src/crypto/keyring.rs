@@ -1,0 +1,167 @@
+//! The keys in memory.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_compact::{KeyPair, Seed};
+use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey, SymmetricKey};
+use pasetors::paserk::{FormatAsPaserk as _, Id};
+use pasetors::version4::V4;
+use subtle::ConstantTimeEq as _;
+use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
+
+use super::access::PublicKey;
+use crate::domain::id::SessionId;
+use crate::domain::secret::{KeyId, LookupKey, Ratchet, RatchetKey, Ratchets};
+
+/// A cryptographic operation failed that cannot fail with sound keys and randomness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a cryptographic operation failed")]
+pub struct CryptoFault;
+
+/// The secret that a set of keys is derived from: 32 bytes, in files as PASERK `k4.local.…`.
+#[derive(Clone, ZeroizeOnDrop)]
+pub struct Root([u8; 32]);
+
+impl Root {
+    /// From random bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads the PASERK form. `None` when it is not one, for example because it is too short.
+    pub fn parse(paserk: &str) -> Option<Self> {
+        let key = SymmetricKey::<V4>::try_from(paserk).ok()?;
+        key.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The PASERK form.
+    pub fn to_paserk(&self) -> Zeroizing<String> {
+        Zeroizing::new(format!("k4.local.{}", *Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0))))
+    }
+
+    fn derive(&self, context: &str) -> [u8; 32] {
+        blake3::derive_key(context, &self.0)
+    }
+}
+
+/// Binds the CSRF value to a session. Used for nothing else.
+#[derive(Clone, ZeroizeOnDrop)]
+struct CsrfKey([u8; 32]);
+
+/// One set of keys, all derived from one [`Root`].
+pub struct KeySet {
+    /// Seals refresh tokens.
+    pub(super) sealing: SymmetricKey<V4>,
+    /// The footer of refresh tokens: names `ratchet.id`.
+    pub(super) sealing_footer: Vec<u8>,
+    signing: AsymmetricSecretKey<V4>,
+    /// Verifies access tokens.
+    pub public: PublicKey,
+    csrf: CsrfKey,
+    /// Turns and hashes the secrets of refresh tokens; its id names the set in the database.
+    pub ratchet: Ratchet,
+}
+
+impl KeySet {
+    /// Derives the keys.
+    pub fn derive(root: &Root) -> Result<Self, CryptoFault> {
+        let sealing = root.derive("doorward v1 refresh token, PASETO v4.local");
+        let sealing = SymmetricKey::<V4>::from(&sealing).map_err(|_| CryptoFault)?;
+        let mut id = String::new();
+        let _ = Id::from(&sealing).fmt(&mut id);
+        let key_id = KeyId::parse(&id).ok_or(CryptoFault)?;
+
+        let mut seed = root.derive("doorward v1 access token, PASETO v4.public");
+        let pair = KeyPair::from_seed(Seed::new(seed));
+        seed.zeroize();
+        let signing = AsymmetricSecretKey::<V4>::from(&*pair.sk).map_err(|_| CryptoFault)?;
+        let public = AsymmetricPublicKey::<V4>::from(&*pair.pk).map_err(|_| CryptoFault)?;
+
+        let ratchet = RatchetKey::from_bytes(root.derive("doorward v1 refresh token, ratchet"));
+        let lookup = LookupKey::from_bytes(root.derive("doorward v1 refresh token, lookup hash"));
+        Ok(Self {
+            sealing,
+            sealing_footer: super::footer(&id),
+            signing,
+            public: PublicKey::new(public),
+            csrf: CsrfKey(root.derive("doorward v1 csrf token")),
+            ratchet: Ratchet::new(key_id, ratchet, lookup),
+        })
+    }
+
+    /// The CSRF value of a session, in base64url.
+    pub fn csrf_token(&self, session: SessionId) -> String {
+        URL_SAFE_NO_PAD.encode(blake3::keyed_hash(&self.csrf.0, session.0.as_bytes()).as_bytes())
+    }
+
+    /// Signs an access token.
+    pub fn sign(
+        &self,
+        claims: &crate::domain::claims::AccessClaims,
+    ) -> Result<String, CryptoFault> {
+        super::access::sign(claims, &self.signing, &self.public)
+    }
+}
+
+impl fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeySet").field("id", &self.ratchet.id).finish_non_exhaustive()
+    }
+}
+
+/// Whether a CSRF value is good for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsrfMatch {
+    /// Made with the active key.
+    Active,
+    /// Made with an older key: accepted, to be replaced.
+    Older,
+}
+
+/// All keys: the active one makes new tokens, the older ones still verify.
+pub struct Keyring {
+    active: KeySet,
+    older: Vec<KeySet>,
+    ratchets: Ratchets,
+}
+
+impl Keyring {
+    /// A keyring whose `active` root makes new tokens.
+    pub fn new(active: &Root, older: &[Root]) -> Result<Self, CryptoFault> {
+        let active = KeySet::derive(active)?;
+        let older = older.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
+        let ratchets =
+            Ratchets::new(active.ratchet.clone(), older.iter().map(|set| set.ratchet.clone()));
+        Ok(Self { active, older, ratchets })
+    }
+
+    /// The set that makes new tokens.
+    pub const fn active(&self) -> &KeySet {
+        &self.active
+    }
+
+    /// All sets, the active one first.
+    pub fn sets(&self) -> impl Iterator<Item = &KeySet> {
+        std::iter::once(&self.active).chain(&self.older)
+    }
+
+    /// The ratchets of all sets.
+    pub const fn ratchets(&self) -> &Ratchets {
+        &self.ratchets
+    }
+
+    /// Compares a CSRF value with that of the session, in constant time. `None` when it is
+    /// not good.
+    pub fn check_csrf(&self, value: &str, session: SessionId) -> Option<CsrfMatch> {
+        let is = |set: &KeySet| -> bool {
+            set.csrf_token(session).as_bytes().ct_eq(value.as_bytes()).into()
+        };
+        if is(&self.active) {
+            Some(CsrfMatch::Active)
+        } else {
+            self.older.iter().any(is).then_some(CsrfMatch::Older)
+        }
+    }
+}
