@@ -1,0 +1,121 @@
+//! All SQL. The public methods of [`Store`] are the seam to another engine: each is one domain
+//! operation in exactly one transaction, and none has a type of SQLite's in its signature.
+//!
+//! - [`writer`]: the one thread that writes, in group commits. Nothing else opens a transaction.
+//! - [`rotation`]: the rotation transaction, whole, in one file.
+//! - [`sessions`], [`users`], [`audit`], [`upkeep`]: the other operations.
+//! - [`notes`], [`revocations`]: what is kept in memory so that a guarded request touches no disk.
+//! - [`schema`]: opening, settings, migrations.
+
+mod audit;
+mod notes;
+mod revocations;
+mod rotation;
+mod schema;
+mod sessions;
+mod upkeep;
+mod users;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::{Connection, ErrorCode};
+
+pub use audit::Event;
+pub use revocations::Standing;
+pub use rotation::{Refused, Rotated, Rotation};
+pub use schema::OpenError;
+pub use sessions::{NewSession, Started};
+pub use users::{Account, NewUser, UserChange};
+
+use crate::domain::time::Now;
+use crate::fault::Fault;
+use notes::Notes;
+use revocations::Revocations;
+use writer::{Work, Writer};
+
+/// How many readers there are, and how long one waits for one of them.
+const READERS: u32 = 4;
+const READER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The database.
+pub struct Store {
+    path: PathBuf,
+    readers: r2d2::Pool<SqliteConnectionManager>,
+    writer: Writer,
+    notes: Arc<Notes>,
+    revocations: Arc<Revocations>,
+}
+
+impl Store {
+    /// Opens `path`, makes and migrates it as needed, and starts the writer. `access_token_ttl`
+    /// says how long an ended session can have access tokens about.
+    pub fn open(path: &Path, access_token_ttl: Duration, now: Now) -> Result<Self, OpenError> {
+        let connection = schema::prepare(path)?;
+        let revocations = Arc::new(Revocations::load(&connection, access_token_ttl, now)?);
+        let notes = Arc::new(Notes::default());
+        let writer = Writer::start(
+            connection,
+            path.to_owned(),
+            Arc::clone(&notes),
+            Arc::clone(&revocations),
+        );
+        let readers = r2d2::Pool::builder()
+            .max_size(READERS)
+            .min_idle(Some(1))
+            .connection_timeout(READER_TIMEOUT)
+            .build_unchecked(schema::reader(path));
+        Ok(Self { path: path.to_owned(), readers, writer, notes, revocations })
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Finishes what is queued, folds the write-ahead log into the database and stops.
+    pub fn close(&self) {
+        self.writer.close();
+    }
+
+    /// Runs `job` in the next group commit; the answer comes after the commit.
+    async fn write<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        self.writer.submit(job).await
+    }
+
+    /// Runs `query` on a read-only connection, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let pool = self.readers.clone();
+        tokio::task::spawn_blocking(move || {
+            let connection = pool
+                .get()
+                .map_err(|error| Fault::unavailable("no database reader is free").because(error))?;
+            query(&connection).map_err(Fault::from)
+        })
+        .await
+        .map_err(|error| Fault::internal("a database reader died").because(error))?
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let fault = match code {
+            None
+            | Some(
+                ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse | ErrorCode::TypeMismatch,
+            ) => Self::internal("database"),
+            Some(_) => Self::unavailable("database"),
+        };
+        fault.because(error)
+    }
+}

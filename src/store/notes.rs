@@ -1,0 +1,122 @@
+//! Confirmations and signs of life that the guard has seen and that are not written yet.
+//!
+//! A guarded request only leaves a note here; the writer takes the notes along with its next
+//! commit. `judge` is shown the row and its note together, so nothing waits for the disk.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use crate::domain::id::{Generation, SessionId};
+use crate::domain::session::Session;
+use crate::domain::time::{Now, Timestamp};
+
+/// A later sign of life is written when it is this much newer than the written one.
+const LAST_USED_STEP: Duration = Duration::from_secs(60);
+
+/// A written note is kept this long, so that the next request does not write it again.
+const KEEP: Duration = Duration::from_secs(300);
+
+/// How many notes one commit takes along.
+const BATCH: usize = 1024;
+
+#[derive(Clone, Copy)]
+struct Note {
+    generation: Generation,
+    confirmed_at: Timestamp,
+    last_used_at: Timestamp,
+    /// The `last_used_at` that has been written; `None` when the confirmation has not been.
+    written: Option<Timestamp>,
+}
+
+impl Note {
+    fn is_due(&self) -> bool {
+        self.written.is_none_or(|written| self.last_used_at.since(written) >= LAST_USED_STEP)
+    }
+}
+
+/// A note as it was written.
+pub(super) struct Written(SessionId, Note);
+
+#[derive(Default)]
+pub(super) struct Notes(Mutex<HashMap<SessionId, Note>>);
+
+impl Notes {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Note>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An access token of `generation` passed the guard. One of an older generation than has
+    /// been seen confirms nothing, but is a sign of life.
+    pub(super) fn record(&self, session: SessionId, generation: Generation, now: Now) {
+        let fresh =
+            Note { generation, confirmed_at: now.steady, last_used_at: now.wall, written: None };
+        let mut notes = self.lock();
+        let note = notes.entry(session).or_insert(fresh);
+        if note.generation < generation {
+            *note = fresh;
+        }
+        note.last_used_at = now.wall;
+    }
+
+    /// The session as it will be once its note is written.
+    pub(super) fn complete(&self, session: Session) -> Session {
+        let note = self.lock().get(&session.id).copied();
+        let Some(note) = note else { return session };
+        let mut session = session.with_confirmation(Some((note.generation, note.confirmed_at)));
+        session.last_used_at = session.last_used_at.max(note.last_used_at);
+        session
+    }
+
+    /// Whether there is anything to write.
+    pub(super) fn are_due(&self) -> bool {
+        self.lock().values().any(Note::is_due)
+    }
+
+    /// Writes what is due. A confirmation counts only for the generation that it was seen for.
+    pub(super) fn write(&self, sql: &Connection) -> rusqlite::Result<Vec<Written>> {
+        let due: Vec<_> = self
+            .lock()
+            .iter()
+            .filter(|(_, note)| note.is_due())
+            .take(BATCH)
+            .map(|(id, note)| Written(*id, *note))
+            .collect();
+        for Written(id, note) in &due {
+            sql.prepare_cached(
+                "UPDATE sessions SET confirmed_at = ?3
+                 WHERE id = ?1 AND generation = ?2 AND confirmed_at IS NULL",
+            )?
+            .execute(params![
+                id.0,
+                note.generation.0,
+                note.confirmed_at.as_millis()
+            ])?;
+            sql.prepare_cached(
+                "UPDATE sessions SET last_used_at = ?2
+                 WHERE id = ?1 AND last_used_at < ?2 AND ended_at IS NULL",
+            )?
+            .execute(params![id.0, note.last_used_at.as_millis()])?;
+        }
+        Ok(due)
+    }
+
+    /// After the commit: what was written need not be written again.
+    pub(super) fn settle(&self, written: &[Written]) {
+        let mut notes = self.lock();
+        for Written(id, was) in written {
+            if let Some(note) = notes.get_mut(id)
+                && note.generation == was.generation
+            {
+                note.written = Some(was.last_used_at);
+            }
+        }
+    }
+
+    /// Drops written notes of sessions that have been quiet for a while.
+    pub(super) fn prune(&self, now: Now) {
+        self.lock().retain(|_, note| note.is_due() || now.wall.since(note.last_used_at) < KEEP);
+    }
+}

@@ -1,0 +1,232 @@
+//! The writer: one thread through which all writes go.
+//!
+//! It takes what is queued, opens one transaction (`BEGIN IMMEDIATE`), runs each job in a
+//! savepoint of its own, commits once, and only then answers the callers. A job that fails is
+//! undone alone. If the commit fails, nobody in the batch is told yes, and the connection is
+//! opened anew before the next batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::notes::Notes;
+use super::revocations::{Revocation, Revocations};
+use super::schema;
+use crate::fault::Fault;
+use crate::metric;
+
+/// How many jobs may wait, and how many share a commit.
+const QUEUE: usize = 4096;
+const BATCH: usize = 256;
+
+/// What a job works with, inside the transaction.
+pub(super) struct Work<'a> {
+    /// The transaction.
+    pub(super) sql: &'a Connection,
+    /// Confirmations that are not written yet.
+    pub(super) notes: &'a Notes,
+    /// What becomes invalid with the commit.
+    pub(super) revoked: Vec<Revocation>,
+}
+
+/// The writer's end that the store holds.
+pub(super) struct Writer {
+    queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        path: PathBuf,
+        notes: Arc<Notes>,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let desk = Desk { connection: Some(connection), path, notes, revocations };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || desk.serve(&jobs));
+        // Without its thread the queue is closed, and every write answers "unavailable".
+        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(thread.ok()) }
+    }
+
+    pub(super) async fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Task { job: Some(job), outcome: None, reply });
+        let stopped = || Fault::unavailable("the store is closed");
+        match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => return Err(stopped()),
+            Some(queue) => {
+                metrics::gauge!(metric::WRITE_QUEUE).increment(1.0);
+                queue.try_send(job).map_err(|error| {
+                    metrics::gauge!(metric::WRITE_QUEUE).decrement(1.0);
+                    match error {
+                        TrySendError::Full(_) => Fault::overloaded("the write queue is full"),
+                        TrySendError::Disconnected(_) => stopped(),
+                    }
+                })?;
+            }
+        }
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Lets the queue run empty and waits for the thread.
+    pub(super) fn close(&self) {
+        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A queued write, whatever it answers with.
+trait Job: Send {
+    /// Does the work and keeps the outcome; whether its changes are to stay.
+    fn run(&mut self, work: &mut Work<'_>) -> bool;
+    /// Tells the caller, after the commit.
+    fn answer(self: Box<Self>);
+    /// Tells the caller that nothing was written.
+    fn fail(self: Box<Self>);
+}
+
+struct Task<J, T> {
+    job: Option<J>,
+    outcome: Option<Result<T, Fault>>,
+    reply: oneshot::Sender<Result<T, Fault>>,
+}
+
+impl<T: Send, J: FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send> Job for Task<J, T> {
+    fn run(&mut self, work: &mut Work<'_>) -> bool {
+        let Some(job) = self.job.take() else {
+            return false;
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(work)))
+            .map_err(|_| Fault::internal("a write job panicked"))
+            .and_then(|done| done.map_err(Fault::from));
+        self.outcome.insert(outcome).is_ok()
+    }
+
+    fn answer(self: Box<Self>) {
+        let outcome =
+            self.outcome.unwrap_or_else(|| Err(Fault::internal("a write job did not run")));
+        // The caller may have gone; what was written stays written.
+        let _ = self.reply.send(outcome);
+    }
+
+    fn fail(self: Box<Self>) {
+        let outcome = match self.outcome {
+            Some(Err(fault)) => fault,
+            _ => Fault::unavailable("the database did not take the write"),
+        };
+        let _ = self.reply.send(Err(outcome));
+    }
+}
+
+/// The writer's thread.
+struct Desk {
+    connection: Option<Connection>,
+    path: PathBuf,
+    notes: Arc<Notes>,
+    revocations: Arc<Revocations>,
+}
+
+impl Desk {
+    fn serve(mut self, jobs: &Receiver<Box<dyn Job>>) {
+        while let Ok(first) = jobs.recv() {
+            let mut batch = vec![first];
+            batch.extend(jobs.try_iter().take(BATCH - 1));
+            #[expect(clippy::cast_precision_loss, reason = "at most 256")]
+            let size = batch.len() as f64;
+            metrics::gauge!(metric::WRITE_QUEUE).decrement(size);
+            metrics::histogram!(metric::BATCH_SIZE).record(size);
+            match self.commit(&mut batch) {
+                Ok(()) => batch.into_iter().for_each(Job::answer),
+                Err(error) => {
+                    metrics::counter!(metric::BATCH_FAULTS).increment(1);
+                    tracing::error!(%error, jobs = batch.len(), "a group commit failed");
+                    batch.into_iter().for_each(Job::fail);
+                }
+            }
+        }
+        if let Some(connection) = self.connection {
+            let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        }
+    }
+
+    /// All of the batch in one transaction, or none of it.
+    fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => schema::reopen(&self.path)?,
+        };
+        match connection.execute_batch("BEGIN IMMEDIATE") {
+            Ok(()) => {}
+            Err(error) => {
+                // Nothing has been begun: a connection that only had to wait is still good.
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
+                    self.connection = Some(connection);
+                }
+                return Err(error);
+            }
+        }
+        // From here on an error drops the connection, which rolls back; after a failed commit
+        // or sync it cannot be trusted any more.
+        let written = self.savepoint(&connection, |work| self.notes.write(work.sql).ok())?;
+        let mut revoked = Vec::new();
+        for job in batch.iter_mut() {
+            let kept = self.savepoint(&connection, |work| {
+                job.run(work).then(|| std::mem::take(&mut work.revoked))
+            })?;
+            revoked.extend(kept.into_iter().flatten());
+        }
+        metric::timed(metric::COMMIT_SECONDS, || connection.execute_batch("COMMIT"))?;
+        self.connection = Some(connection);
+        // Before anybody is answered: the next request must already be refused.
+        self.revocations.apply(revoked);
+        if let Some(written) = written {
+            self.notes.settle(&written);
+        }
+        Ok(())
+    }
+
+    /// Runs `job` in a savepoint. When it yields nothing its changes, and only they, are undone.
+    fn savepoint<T>(
+        &self,
+        connection: &Connection,
+        job: impl FnOnce(&mut Work<'_>) -> Option<T>,
+    ) -> rusqlite::Result<Option<T>> {
+        let run = |sql: &str| connection.prepare_cached(sql)?.execute([]);
+        run("SAVEPOINT job")?;
+        let done = job(&mut Work { sql: connection, notes: &self.notes, revoked: Vec::new() });
+        if connection.is_autocommit() {
+            // A full disk or a failed read ends the whole transaction, not just the savepoint:
+            // what the next job wrote would be committed by itself.
+            return Err(rusqlite::Error::InvalidQuery);
+        }
+        if done.is_none() {
+            run("ROLLBACK TO job")?;
+        }
+        run("RELEASE job")?;
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
