@@ -1,0 +1,76 @@
+//! What every flow needs, in one place.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::clock::{Clock, Entropy};
+use crate::config::Config;
+use crate::crypto::hasher::{Costs, HashFault, Hasher};
+use crate::crypto::keyring::Keyring;
+use crate::domain::session::SessionPolicy;
+use crate::flows::throttles::Throttles;
+use crate::store::Store;
+
+/// The running application: configuration, store, keys, clocks and the pool that hashes.
+pub struct App {
+    /// The settings in force.
+    pub config: Config,
+    /// The issuer of access tokens, and where users find the server.
+    pub public_url: crate::config::PublicUrl,
+    /// Who is meant to accept access tokens.
+    pub audience: String,
+    /// The settings of sessions.
+    pub policy: SessionPolicy,
+    /// The database.
+    pub store: Store,
+    /// The keys.
+    pub keys: Arc<Keyring>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Yields randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Hashes passwords.
+    pub hasher: Hasher,
+    /// Counts attempts.
+    pub throttles: Throttles,
+}
+
+impl App {
+    /// Puts the parts together and starts the hashing threads. `bound` is the address that is
+    /// served, for the defaults that come from it.
+    pub fn new(
+        config: Config,
+        bound: SocketAddr,
+        store: Store,
+        keys: Keyring,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, HashFault> {
+        let costs = Costs {
+            memory_kib: config.argon2_memory_kib,
+            iterations: config.argon2_iterations,
+            parallelism: config.argon2_parallelism,
+        };
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let policy = SessionPolicy {
+            refresh_token_ttl: config.refresh_token_ttl,
+            session_max_age: config.session_max_age,
+            max_sessions_per_user: config.max_sessions_per_user,
+            refresh_grace: config.refresh_grace,
+            lost_response_window: config.lost_response_window,
+            reuse_policy: config.reuse_policy,
+        };
+        Ok(Self {
+            public_url: config.public_url(bound),
+            audience: config.audience(bound),
+            policy,
+            store,
+            keys: Arc::new(keys),
+            clock,
+            entropy,
+            hasher: Hasher::start(costs, threads)?,
+            throttles: Throttles::new(config.throttle),
+            config,
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! The guard's decision: who is calling, and whether their tokens have to be renewed first.
+
+use super::mint::Issued;
+use super::refresh;
+use crate::app::App;
+use crate::crypto::access;
+use crate::domain::claims::{AccessClaims, Role};
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::Client;
+use crate::domain::time::Now;
+use crate::fault::Fault;
+use crate::store::Standing;
+
+/// What a request presents.
+#[derive(Default)]
+pub struct Credentials {
+    /// The token of `Authorization: Bearer`. When there is one, nothing else counts.
+    pub bearer: Option<String>,
+    /// The access cookie.
+    pub access: Option<String>,
+    /// The refresh cookie.
+    pub refresh: Option<String>,
+    /// The CSRF cookie.
+    pub csrf_cookie: Option<String>,
+    /// The `X-CSRF-Token` header.
+    pub csrf_header: Option<String>,
+}
+
+/// Who is calling a guarded operation.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// What the access token says.
+    pub claims: AccessClaims,
+    /// Whether it came as a cookie (and not as a bearer token).
+    pub by_cookie: bool,
+}
+
+impl Caller {
+    /// The user.
+    pub const fn user_id(&self) -> UserId {
+        self.claims.sub
+    }
+
+    /// The session.
+    pub const fn session_id(&self) -> SessionId {
+        self.claims.sid
+    }
+
+    /// What the user may do.
+    pub const fn role(&self) -> Role {
+        self.claims.identity.role
+    }
+}
+
+/// A caller who was let in.
+pub struct Admitted {
+    /// Who it is.
+    pub caller: Caller,
+    /// The tokens that were made on the way, for the caller's cookie jar.
+    pub renewed: Option<Issued>,
+}
+
+/// Why a caller was not let in.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Nothing was presented.
+    NoToken,
+    /// What was presented is no good any more, or never was.
+    SessionExpired,
+    /// It would be good but for its age; the client is to refresh it itself.
+    AccessTokenExpired,
+    /// An unsafe method by cookie without the CSRF header, or with a wrong one.
+    CsrfFailed,
+    /// The silent rotation was refused: the user is gone or disabled.
+    InvalidRefreshToken,
+    /// The silent rotation found a reused token.
+    RefreshTokenReused,
+    /// The silent rotation was overtaken; to be sent again.
+    Late,
+    /// The server's own fault.
+    Internal(Fault),
+}
+
+/// What an access token is worth.
+enum Worth {
+    Good(AccessClaims),
+    /// Expired, or its claims are out of date.
+    Aged,
+    Bad,
+}
+
+/// Lets a caller in, renewing the tokens of a cookie client as needed.
+///
+/// `is_unsafe` says whether the method can change anything (RFC 9110 §9.2.1): by cookie it
+/// then needs the CSRF header, before anything rotates.
+pub async fn authenticate(
+    app: &App,
+    credentials: &Credentials,
+    is_unsafe: bool,
+    client: Client,
+) -> Result<Admitted, Refusal> {
+    let now = app.clock.now();
+    if let Some(token) = &credentials.bearer {
+        return match weigh(app, token, now) {
+            Worth::Good(claims) => Ok(admit(app, claims, false, now)),
+            Worth::Aged => Err(Refusal::AccessTokenExpired),
+            Worth::Bad => Err(Refusal::SessionExpired),
+        };
+    }
+    let csrf = |session| {
+        if is_unsafe && !csrf_holds(app, credentials, session) {
+            Err(Refusal::CsrfFailed)
+        } else {
+            Ok(())
+        }
+    };
+    let worth = credentials.access.as_deref().map(|token| weigh(app, token, now));
+    let refresh_token = credentials.refresh.as_deref();
+    match worth {
+        None if refresh_token.is_none() => return Err(Refusal::NoToken),
+        Some(Worth::Good(claims)) => {
+            csrf(claims.sid)?;
+            return Ok(admit(app, claims, true, now));
+        }
+        None | Some(Worth::Aged | Worth::Bad) => {}
+    }
+
+    let presented = refresh_token.and_then(|token| refresh::open(app, token));
+    if !app.config.auto_refresh {
+        // A browser drops the access cookie when it expires: gone is as good as expired.
+        let aged = matches!(worth, Some(Worth::Aged)) || (worth.is_none() && presented.is_some());
+        return Err(if aged { Refusal::AccessTokenExpired } else { Refusal::SessionExpired });
+    }
+    let presented = presented.ok_or(Refusal::SessionExpired)?;
+    csrf(presented.session)?;
+    let issued =
+        refresh::rotate(app, presented, client).await.map_err(|refusal| match refusal {
+            refresh::Refusal::Invalid => Refusal::SessionExpired,
+            refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
+            refresh::Refusal::Reused => Refusal::RefreshTokenReused,
+            refresh::Refusal::Late => Refusal::Late,
+            refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
+        })?;
+    // The rotation confirms nothing: that the client has its answer is seen when it uses it.
+    let caller = Caller { claims: issued.claims.clone(), by_cookie: true };
+    Ok(Admitted { caller, renewed: Some(issued) })
+}
+
+fn weigh(app: &App, token: &str, now: Now) -> Worth {
+    let Some(claims) = open_access(app, token) else {
+        return Worth::Bad;
+    };
+    match app.store.standing(&claims) {
+        Standing::Ended => return Worth::Bad,
+        Standing::Stale => return Worth::Aged,
+        Standing::Good => {}
+    }
+    // A token outlives neither its own expiry nor the life that is configured now: for no
+    // longer is it remembered which sessions have ended.
+    if claims.is_current(now.wall) && now.wall < claims.iat.plus(app.config.access_token_ttl) {
+        Worth::Good(claims)
+    } else {
+        Worth::Aged
+    }
+}
+
+/// The claims of an access token of this server, whatever its times say.
+pub(super) fn open_access(app: &App, token: &str) -> Option<AccessClaims> {
+    let claims = access::open(token, app.keys.sets().map(|set| &set.public))?;
+    (claims.iss == app.public_url.to_string() && claims.aud == app.audience).then_some(claims)
+}
+
+fn admit(app: &App, claims: AccessClaims, by_cookie: bool, now: Now) -> Admitted {
+    app.store.note_use(&claims, now);
+    Admitted { caller: Caller { claims, by_cookie }, renewed: None }
+}
+
+/// Double submit: header and cookie are equal, and the value is the session's.
+fn csrf_holds(app: &App, credentials: &Credentials, session: SessionId) -> bool {
+    use subtle::ConstantTimeEq as _;
+    match (&credentials.csrf_cookie, &credentials.csrf_header) {
+        (Some(cookie), Some(header)) => {
+            bool::from(cookie.as_bytes().ct_eq(header.as_bytes()))
+                && app.keys.check_csrf(header, session).is_some()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,64 @@
+//! Signing out: of this device, or of all.
+
+use super::authenticate::{Caller, Credentials, open_access};
+use super::refresh;
+use crate::app::App;
+use crate::domain::id::SessionId;
+use crate::domain::session::{Client, EndReason};
+use crate::fault::Fault;
+
+/// Where the session to be ended was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundBy {
+    /// In the body or in `Authorization: Bearer`: the client has no cookies to clear.
+    Token,
+    /// In a cookie, or nowhere: whatever cookies there are, they are to be cleared.
+    Cookie,
+}
+
+/// The session that a request belongs to: by the refresh token of the body, the bearer token,
+/// the refresh cookie or the access cookie, in this order. Authenticity is all that counts: an
+/// expired or superseded token still names its session, or a refresh in another tab would
+/// outlive the logout.
+pub fn find_session(
+    app: &App,
+    body: Option<&str>,
+    credentials: &Credentials,
+) -> (Option<SessionId>, FoundBy) {
+    let by_refresh = |token: &str| refresh::open(app, token).map(|presented| presented.session);
+    let by_access = |token: &str| open_access(app, token).map(|claims| claims.sid);
+    if let Some(session) = body.and_then(by_refresh) {
+        return (Some(session), FoundBy::Token);
+    }
+    if let Some(token) = &credentials.bearer {
+        return (by_access(token), FoundBy::Token);
+    }
+    let session = credentials
+        .refresh
+        .as_deref()
+        .and_then(by_refresh)
+        .or_else(|| credentials.access.as_deref().and_then(by_access));
+    (session, FoundBy::Cookie)
+}
+
+/// Ends the session that the request belongs to, if there is one.
+pub async fn logout(
+    app: &App,
+    body: Option<&str>,
+    credentials: &Credentials,
+    client: Client,
+) -> Result<FoundBy, Fault> {
+    let now = app.clock.now();
+    let (session, found_by) = find_session(app, body, credentials);
+    if let Some(session) = session {
+        app.store.end_session(session, EndReason::Logout, client, now).await?;
+    }
+    Ok(found_by)
+}
+
+/// Ends all of the caller's sessions, this one included.
+pub async fn logout_all(app: &App, caller: &Caller, client: Client) -> Result<(), Fault> {
+    let now = app.clock.now();
+    app.store.end_sessions_of(caller.user_id(), EndReason::LogoutAll, client, now).await?;
+    Ok(())
+}

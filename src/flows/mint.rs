@@ -1,0 +1,134 @@
+//! Making the tokens of a session.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::clock::random;
+use crate::crypto::refresh;
+use crate::domain::account::User;
+use crate::domain::claims::{AccessClaims, AccessTokenType, RefreshClaims};
+use crate::domain::id::SessionId;
+use crate::domain::secret::{Salt, Secret};
+use crate::domain::session::{Client, Session};
+use crate::domain::time::{Now, Timestamp};
+use crate::fault::Fault;
+use crate::store::{NewSession, Rotated, Started};
+
+/// A session with the tokens that were just made for it.
+pub struct Issued {
+    /// The session.
+    pub session: Session,
+    /// Its user.
+    pub user: User,
+    /// The claims of the access token.
+    pub claims: AccessClaims,
+    /// PASETO `v4.public`.
+    pub access_token: String,
+    /// PASETO `v4.local`.
+    pub refresh_token: String,
+    /// When it was made.
+    pub at: Timestamp,
+}
+
+impl Issued {
+    /// How long the access token lives, in whole seconds, at least one.
+    pub fn access_token_expires_in(&self) -> u64 {
+        self.claims.exp.since(self.at).as_secs().max(1)
+    }
+}
+
+/// Randomness for one set of tokens, drawn before the write is queued.
+pub(super) struct Draw {
+    salt: [u8; 32],
+    jitter: [u8; 4],
+}
+
+impl Draw {
+    pub(super) fn new(app: &App) -> Result<Self, Fault> {
+        Ok(Self { salt: random(&*app.entropy)?, jitter: random(&*app.entropy)? })
+    }
+
+    pub(super) const fn salt(&self) -> Salt {
+        Salt(self.salt)
+    }
+
+    /// The life of an access token, shortened by up to a tenth, so that clients that signed
+    /// in together do not refresh together for ever.
+    fn access_life(&self, ttl: Duration) -> Duration {
+        let tenth = u64::try_from(ttl.as_millis() / 10).unwrap_or(u64::MAX);
+        let random = u64::from(u32::from_be_bytes(self.jitter));
+        ttl.saturating_sub(Duration::from_millis(random % tenth.saturating_add(1)))
+    }
+}
+
+/// What a sign-in needs besides the account: a session to store, and the secret that only its
+/// first refresh token will hold.
+pub(super) struct Opening {
+    pub(super) new: NewSession,
+    pub(super) secret: Secret,
+    pub(super) draw: Draw,
+}
+
+impl Opening {
+    pub(super) fn new(
+        app: &App,
+        client: Client,
+        replaces: Option<SessionId>,
+        now: Now,
+    ) -> Result<Self, Fault> {
+        let draw = Draw::new(app)?;
+        let secret = Secret::from_bytes(random(&*app.entropy)?);
+        let ratchet = app.keys.ratchets().active();
+        let new = NewSession {
+            id: SessionId::new(now.wall, &random(&*app.entropy)?),
+            secret_hash: ratchet.lookup(&secret),
+            salt: draw.salt(),
+            key_id: ratchet.id,
+            client,
+            replaces,
+            policy: app.policy,
+        };
+        Ok(Self { new, secret, draw })
+    }
+}
+
+/// Makes the tokens of a session that was just started.
+pub(super) fn first(
+    app: &App,
+    started: Started,
+    secret: Secret,
+    draw: &Draw,
+    now: Now,
+) -> Result<Issued, Fault> {
+    let Started { session, user } = started;
+    mint(app, Rotated { session, user, secret }, draw, now)
+}
+
+/// Makes the tokens of the current generation of a session.
+pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result<Issued, Fault> {
+    let Rotated { session, user, secret } = rotated;
+    let life = draw.access_life(app.config.access_token_ttl);
+    let claims = AccessClaims {
+        iss: app.public_url.to_string(),
+        aud: app.audience.clone(),
+        sub: user.id,
+        sid: session.id,
+        generation: session.generation,
+        identity: user.identity(),
+        typ: AccessTokenType::Access,
+        iat: now.wall,
+        nbf: now.wall,
+        exp: now.wall.plus(life).min(session.expires_at),
+    };
+    let access_token = app.keys.active().sign(&claims)?;
+    let refresh_claims = RefreshClaims {
+        sub: user.id,
+        sid: session.id,
+        generation: session.generation,
+        sec: secret,
+        iat: now.wall,
+        exp: session.expires_at,
+    };
+    let refresh_token = refresh::seal(&refresh_claims, &app.keys)?;
+    Ok(Issued { session, user, claims, access_token, refresh_token, at: now.wall })
+}

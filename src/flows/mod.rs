@@ -1,0 +1,15 @@
+//! The use cases, one a file. Each reads the clock once, draws its randomness before it queues a
+//! write, and answers with values: what was refused is not an error, only a [`Fault`] is.
+//!
+//! [`Fault`]: crate::fault::Fault
+
+pub mod accounts;
+pub mod authenticate;
+pub mod login;
+pub mod logout;
+pub mod me;
+pub mod mint;
+pub mod refresh;
+pub mod register;
+pub mod sessions;
+pub mod throttles;

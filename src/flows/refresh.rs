@@ -1,0 +1,76 @@
+//! Trading a refresh token for its successor.
+
+use super::mint::{self, Draw, Issued};
+use crate::app::App;
+use crate::crypto::refresh;
+use crate::domain::session::{Client, Presented};
+use crate::fault::Fault;
+use crate::store::{Refused, Rotation};
+
+/// Why no successor was given.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Not a refresh token of this server, or of no live session.
+    Invalid,
+    /// The user does not exist any more or is disabled.
+    UserGone,
+    /// It was used before; sessions were ended for it.
+    Reused,
+    /// An honest but overtaken request, to be sent again.
+    Late,
+    /// The server's own fault.
+    Internal(Fault),
+}
+
+impl<F: Into<Fault>> From<F> for Refusal {
+    fn from(fault: F) -> Self {
+        Self::Internal(fault.into())
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::UserGone => Self::UserGone,
+            Refused::Invalid => Self::Invalid,
+            Refused::Reused => Self::Reused,
+            Refused::Late => Self::Late,
+        }
+    }
+}
+
+/// Opens a refresh token. A made-up one is refused here, before the database is asked.
+pub(super) fn open(app: &App, token: &str) -> Option<Presented> {
+    let claims = refresh::open(token, &app.keys)?;
+    Some(Presented {
+        user: claims.sub,
+        session: claims.sid,
+        generation: claims.generation,
+        secret: claims.sec,
+    })
+}
+
+/// Trades a refresh token for a new pair, or for the same one again where the protocol says so.
+pub async fn refresh(app: &App, token: &str, client: Client) -> Result<Issued, Refusal> {
+    let presented = open(app, token).ok_or(Refusal::Invalid)?;
+    rotate(app, presented, client).await
+}
+
+pub(super) async fn rotate(
+    app: &App,
+    presented: Presented,
+    client: Client,
+) -> Result<Issued, Refusal> {
+    let now = app.clock.now();
+    let draw = Draw::new(app)?;
+    let rotation = Rotation {
+        presented,
+        ratchets: app.keys.ratchets().clone(),
+        salt: draw.salt(),
+        client,
+        policy: app.policy,
+        now,
+    };
+    let rotated = app.store.rotate(rotation).await??;
+    Ok(mint::mint(app, rotated, &draw, now)?)
+}

@@ -1,0 +1,103 @@
+//! The limits on attempts that are in force.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
+
+use crate::domain::account::Email;
+use crate::domain::throttle::{Limit, RetryAfter, Throttle, address_bucket};
+use crate::domain::time::Now;
+
+const MINUTE: i64 = 60_000;
+
+/// Failed logins for one account from one address.
+const LOGIN_PAIR: Limit = Limit { attempts: 10, window_ms: 15 * MINUTE };
+/// Failed logins for one account from anywhere.
+const LOGIN_ACCOUNT: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
+/// Registrations from one address.
+const REGISTER: Limit = Limit { attempts: 20, window_ms: 60 * MINUTE };
+
+/// How many keys each limit remembers: a few MiB, whatever is thrown at it.
+const CAPACITY: usize = 50_000;
+
+/// An account, as a key of fixed size.
+type AccountKey = [u8; 32];
+
+/// Counts attempts, in memory.
+pub struct Throttles(Option<Mutex<Tables>>);
+
+struct Tables {
+    login_pair: Throttle<(AccountKey, IpAddr)>,
+    login_account: Throttle<AccountKey>,
+    register: Throttle<IpAddr>,
+}
+
+/// A counted attempt, to be taken back when it was none: it succeeded, or the server failed.
+pub(super) struct LoginAttempt {
+    pair: (AccountKey, IpAddr),
+    at: i64,
+}
+
+impl Throttles {
+    /// With `on` false nothing is counted or refused.
+    pub fn new(on: bool) -> Self {
+        Self(on.then(|| {
+            Mutex::new(Tables {
+                login_pair: Throttle::new(LOGIN_PAIR, CAPACITY),
+                login_account: Throttle::new(LOGIN_ACCOUNT, CAPACITY),
+                register: Throttle::new(REGISTER, CAPACITY),
+            })
+        }))
+    }
+
+    fn with<T>(&self, unlimited: T, count: impl FnOnce(&mut Tables) -> T) -> T {
+        match &self.0 {
+            None => unlimited,
+            Some(tables) => count(&mut tables.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// Counts a login before its outcome is known, so that a burst cannot slip through.
+    pub(super) fn login(
+        &self,
+        email: &Email,
+        address: Option<IpAddr>,
+        now: Now,
+    ) -> Result<LoginAttempt, RetryAfter> {
+        let account = *blake3::hash(email.as_str().as_bytes()).as_bytes();
+        let pair = (account, bucket(address));
+        let at = now.steady.as_millis();
+        self.with(Ok(()), |tables| {
+            tables.login_pair.attempt(pair, at)?;
+            tables
+                .login_account
+                .attempt(account, at)
+                .inspect_err(|_| tables.login_pair.refund(&pair, at))
+        })?;
+        Ok(LoginAttempt { pair, at })
+    }
+
+    /// Takes a counted login back.
+    pub(super) fn refund_login(&self, attempt: &LoginAttempt) {
+        self.with((), |tables| {
+            tables.login_pair.refund(&attempt.pair, attempt.at);
+            tables.login_account.refund(&attempt.pair.0, attempt.at);
+        });
+    }
+
+    /// Counts a registration.
+    pub(super) fn register(&self, address: Option<IpAddr>, now: Now) -> Result<(), RetryAfter> {
+        self.with(Ok(()), |tables| tables.register.attempt(bucket(address), now.steady.as_millis()))
+    }
+
+    /// Takes a counted registration back.
+    pub(super) fn refund_register(&self, address: Option<IpAddr>, now: Now) {
+        self.with((), |tables| {
+            tables.register.refund(&bucket(address), now.steady.as_millis());
+        });
+    }
+}
+
+/// Strangers without an address share one bucket.
+fn bucket(address: Option<IpAddr>) -> IpAddr {
+    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address_bucket)
+}
