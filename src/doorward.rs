@@ -1,0 +1,143 @@
+//! Doorward as a piece of another poem program.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use poem::Response;
+use poem::endpoint::BoxEndpoint;
+
+use crate::app::App;
+use crate::clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy, random};
+use crate::config::{Config, ConfigError};
+use crate::crypto::hasher::HashFault;
+use crate::crypto::key_files::{self, KeyError};
+use crate::crypto::keyring::{Keyring, Root};
+use crate::domain::time::Now;
+use crate::fault::Fault;
+use crate::http::guard::Guard;
+use crate::http::{self, Web};
+use crate::jobs::Jobs;
+use crate::store::{OpenError, Store};
+
+/// A running Doorward: its routes, and the guard for the routes of the program around it.
+///
+/// ```no_run
+/// use doorward::{Caller, Config, Doorward};
+/// use poem::{EndpointExt as _, Route, get, handler};
+///
+/// #[handler]
+/// async fn orders(caller: Caller) -> String {
+///     format!("the orders of {}", caller.claims.identity.email)
+/// }
+///
+/// # async fn start() -> Result<(), doorward::StartError> {
+/// let doorward = Doorward::open(Config::default()).await?;
+/// let app = Route::new()
+///     .nest("/", doorward.routes())
+///     .at("/orders", get(orders).with(doorward.guard()));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Doorward {
+    web: Arc<Web>,
+    jobs: Option<Jobs>,
+}
+
+/// Why Doorward cannot start. Says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not safe as it is.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The database cannot be read.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The system has no randomness.
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    /// The hashing threads cannot be started.
+    #[error(transparent)]
+    Hashing(#[from] HashFault),
+}
+
+impl Doorward {
+    /// Opens the keys and the database under `config.data_dir` and starts the background jobs
+    /// on the current tokio runtime. `public_url` should be set: it is where users find the
+    /// program around it.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let bound = config.listen;
+        Self::open_at(config, bound).await
+    }
+
+    /// The same for a server that is bound to `bound`, whatever `config.listen` says.
+    pub async fn open_at(config: Config, bound: SocketAddr) -> Result<Self, StartError> {
+        config.check_exposure(bound)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+        let now = clock.now();
+        let store = Store::open(&config.database(), config.access_token_ttl, now)?;
+        let keys = load_keys(&config, &store, &*entropy, now).await?;
+        let app = Arc::new(App::new(config, bound, store, keys, clock, entropy)?);
+        let jobs = Jobs::start(&app);
+        Ok(Self { jobs: Some(jobs), ..Self::from_app(app) })
+    }
+
+    /// Around an application that was put together by hand, without background jobs: for tests
+    /// on a fake clock.
+    pub fn from_app(app: Arc<App>) -> Self {
+        Self { web: Arc::new(Web::new(app)), jobs: None }
+    }
+
+    /// All of Doorward's routes: the API, the documentation, the probes.
+    pub fn routes(&self) -> BoxEndpoint<'static, Response> {
+        http::routes(Arc::clone(&self.web))
+    }
+
+    /// Protects a route: the auto-refresh middleware.
+    pub fn guard(&self) -> Guard {
+        Guard::new(Arc::clone(&self.web))
+    }
+
+    /// The application.
+    pub fn app(&self) -> &Arc<App> {
+        &self.web.app
+    }
+
+    /// Ends the background jobs, writes what is queued and closes the database. Requests that
+    /// come later are answered 503.
+    pub async fn close(mut self) {
+        self.jobs = None;
+        let app = Arc::clone(&self.web.app);
+        let now = app.clock.now();
+        if let Err(fault) = app.store.write_notes(now).await {
+            tracing::warn!(%fault, "the last confirmations could not be written");
+        }
+        let _ = tokio::task::spawn_blocking(move || app.store.close()).await;
+    }
+}
+
+async fn load_keys(
+    config: &Config,
+    store: &Store,
+    entropy: &dyn Entropy,
+    now: Now,
+) -> Result<Keyring, StartError> {
+    if let Some(path) = &config.key_file {
+        let (keys, warning) = key_files::load_file(path)?;
+        if let Some(warning) = warning {
+            tracing::warn!("{warning}");
+        }
+        return Ok(keys);
+    }
+    // A session depends on the key that it was made with: with a fresh one in its place
+    // everybody would be signed out without a word.
+    let may_create = !store.has_live_sessions(now).await?;
+    let fresh = Root::from_bytes(random(entropy)?);
+    Ok(key_files::load_dir(&config.keys_dir(), may_create, &fresh, now.wall)?)
+}

@@ -1,0 +1,227 @@
+//! Signing in and out, and staying signed in.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, OpenApi};
+
+use super::Tag;
+use super::refused::{BODY, GUARD, Refused, codes};
+use super::sessions::CsrfHeader;
+use super::types::{
+    Credentials, Delivery, Message, RefreshToken, Refreshed, Registered, Session, SignedIn, User,
+};
+use crate::flows::login::Visitor;
+use crate::flows::logout::FoundBy;
+use crate::flows::{self, mint::Issued};
+use crate::http::body::{Body, OptionalBody};
+use crate::http::envelope::Envelope;
+use crate::http::guard::Guarded;
+use crate::http::problem::Code;
+
+pub(in crate::http) struct AuthApi;
+
+codes! {
+    /// Of `register`.
+    Register = [BODY] + CsrfFailed + EmailTaken + RegistrationClosed + TooManyAttempts;
+    /// Of `login`.
+    Login = [BODY] + CsrfFailed + InvalidCredentials + AccountDisabled + TooManyAttempts;
+    /// Of `refresh`.
+    Refresh = [BODY] + CsrfFailed + NoRefreshToken + InvalidRefreshToken + RefreshTokenReused;
+    /// Of `logout`.
+    Logout = [BODY] + CsrfFailed;
+    /// Of `logoutAll`.
+    LogoutAll = [GUARD] + CsrfFailed;
+    /// Of `getMe`.
+    GetMe = [GUARD];
+}
+
+#[derive(ApiResponse)]
+enum RegisterOk {
+    /// The account was made, and signed in.
+    #[oai(status = 201)]
+    Created(Json<Registered>),
+}
+
+#[OpenApi(prefix_path = "/api/auth", tag = "Tag::Auth")]
+impl AuthApi {
+    /// Make an account
+    ///
+    /// Makes an account with the role `user` and signs it in, as `login` does.
+    #[oai(path = "/register", method = "post", operation_id = "register")]
+    async fn register(
+        &self,
+        envelope: Envelope,
+        body: Body<Credentials>,
+    ) -> Result<RegisterOk, Refused<Register>> {
+        let app = &envelope.web.app;
+        let (email, password, delivery) = body.0.parse(Some(app.config.password_min_length))?;
+        let visitor = visitor(&envelope, delivery);
+        let issued = flows::register::register(app, email, password, visitor).await?;
+        let tokens = deliver(&envelope, &issued, delivery);
+        Ok(RegisterOk::Created(Json(Registered {
+            message: "Registration successful".to_owned(),
+            user: User::from(&issued.user),
+            session: Some(own_session(&issued)),
+            access_token_expires_in: Some(seconds(&issued)),
+            access_token: tokens.0,
+            refresh_token: tokens.1,
+        })))
+    }
+
+    /// Sign in
+    ///
+    /// Starts a session on this device. With `"delivery": "cookie"` (the default) the tokens are
+    /// set as cookies; with `"body"` they are in the answer. A login with the cookies of another
+    /// session ends that one.
+    #[oai(path = "/login", method = "post", operation_id = "login")]
+    async fn login(
+        &self,
+        envelope: Envelope,
+        body: Body<Credentials>,
+    ) -> Result<Json<SignedIn>, Refused<Login>> {
+        let (email, password, delivery) = body.0.parse(None)?;
+        let visitor = visitor(&envelope, delivery);
+        let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
+        let tokens = deliver(&envelope, &issued, delivery);
+        Ok(Json(SignedIn {
+            message: "Login successful".to_owned(),
+            user: User::from(&issued.user),
+            session: own_session(&issued),
+            access_token_expires_in: seconds(&issued),
+            access_token: tokens.0,
+            refresh_token: tokens.1,
+        }))
+    }
+
+    /// Trade a refresh token for a new pair
+    ///
+    /// Each token works once. A request that got no answer, or lost a race against another one,
+    /// may be repeated with the same token: it is given the same successor. A token that was
+    /// used before, beyond that, ends the user's sessions. The token is taken from the body or,
+    /// without one, from the cookie; the answer goes the same way.
+    #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
+    async fn refresh(
+        &self,
+        envelope: Envelope,
+        body: OptionalBody<RefreshToken>,
+    ) -> Result<Json<Refreshed>, Refused<Refresh>> {
+        let in_body = body.0.and_then(|body| body.refresh_token);
+        let delivery = if in_body.is_some() { Delivery::Body } else { Delivery::Cookie };
+        let token = match in_body {
+            Some(token) => Some(token),
+            // A client that sends a bearer token has no cookies.
+            None => envelope.credentials().map(|it| it.refresh.filter(|_| it.bearer.is_none()))?,
+        };
+        let token = token.ok_or(Code::NoRefreshToken)?;
+        let outcome =
+            flows::refresh::refresh(&envelope.web.app, &token, envelope.client.clone()).await;
+        let issued = outcome.inspect_err(|refusal| {
+            if matches!(refusal, flows::refresh::Refusal::Reused) && delivery == Delivery::Cookie {
+                envelope.clear_cookies();
+            }
+        })?;
+        let tokens = match delivery {
+            Delivery::Body => in_body_tokens(&issued),
+            Delivery::Cookie => {
+                envelope.refresh(&issued);
+                (None, None)
+            }
+        };
+        Ok(Json(Refreshed {
+            message: "Access token refreshed".to_owned(),
+            session: own_session(&issued),
+            access_token_expires_in: seconds(&issued),
+            access_token: tokens.0,
+            refresh_token: tokens.1,
+        }))
+    }
+
+    /// Sign out of this device
+    ///
+    /// Ends the session at once, its access tokens included, and clears the cookies. It succeeds
+    /// also with no token, or with one that is expired or superseded.
+    #[oai(path = "/logout", method = "post", operation_id = "logout")]
+    async fn logout(
+        &self,
+        envelope: Envelope,
+        body: OptionalBody<RefreshToken>,
+    ) -> Result<Json<Message>, Refused<Logout>> {
+        let in_body = body.0.and_then(|body| body.refresh_token);
+        let credentials = envelope.lenient_credentials();
+        let client = envelope.client.clone();
+        let found =
+            flows::logout::logout(&envelope.web.app, in_body.as_deref(), &credentials, client)
+                .await?;
+        if found == FoundBy::Cookie {
+            envelope.clear_cookies();
+        }
+        Ok(message("Logged out successfully"))
+    }
+
+    /// Sign out of all devices
+    ///
+    /// Ends all of the caller's sessions, this one included.
+    #[oai(path = "/logout-all", method = "post", operation_id = "logoutAll")]
+    async fn logout_all(
+        &self,
+        guarded: Guarded,
+        #[oai(name = "X-CSRF-Token")] _csrf: CsrfHeader,
+    ) -> Result<Json<Message>, Refused<LogoutAll>> {
+        let Guarded { caller, envelope } = guarded;
+        flows::logout::logout_all(&envelope.web.app, &caller, envelope.client.clone()).await?;
+        if caller.by_cookie {
+            envelope.clear_cookies();
+        }
+        Ok(message("Logged out from all devices"))
+    }
+
+    /// Who am I?
+    ///
+    /// The caller's account.
+    #[oai(path = "/me", method = "get", operation_id = "getMe")]
+    async fn get_me(&self, guarded: Guarded) -> Result<Json<User>, Refused<GetMe>> {
+        let user = flows::me::me(guarded.app(), &guarded.caller).await?;
+        Ok(Json(User::from(&user.ok_or(Code::SessionExpired)?)))
+    }
+}
+
+/// Who signs in. A sign-in by cookie replaces the session whose cookie it is sent with.
+fn visitor(envelope: &Envelope, delivery: Delivery) -> Visitor {
+    let cookies =
+        flows::authenticate::Credentials { bearer: None, ..envelope.lenient_credentials() };
+    let replaces = match delivery {
+        Delivery::Cookie => flows::logout::find_session(&envelope.web.app, None, &cookies).0,
+        Delivery::Body => None,
+    };
+    Visitor { address: envelope.address, client: envelope.client.clone(), replaces }
+}
+
+/// Hands out the tokens of a sign-in: in the body, or as cookies and then never in the body.
+fn deliver(
+    envelope: &Envelope,
+    issued: &Issued,
+    delivery: Delivery,
+) -> (Option<String>, Option<String>) {
+    match delivery {
+        Delivery::Body => in_body_tokens(issued),
+        Delivery::Cookie => {
+            envelope.sign_in(issued);
+            (None, None)
+        }
+    }
+}
+
+fn in_body_tokens(issued: &Issued) -> (Option<String>, Option<String>) {
+    (Some(issued.access_token.clone()), Some(issued.refresh_token.clone()))
+}
+
+fn own_session(issued: &Issued) -> Session {
+    Session::seen_from(&issued.session, issued.session.id)
+}
+
+fn seconds(issued: &Issued) -> i64 {
+    i64::try_from(issued.access_token_expires_in()).unwrap_or(i64::MAX)
+}
+
+fn message(text: &str) -> Json<Message> {
+    Json(Message { message: text.to_owned() })
+}

@@ -1,0 +1,40 @@
+//! The public keys.
+
+use std::sync::Arc;
+
+use poem::web::Data;
+use poem_openapi::OpenApi;
+use poem_openapi::payload::Json;
+
+use super::Tag;
+use super::refused::{Refused, codes};
+use super::types::{Key, KeyList, KeyState};
+use crate::http::Web;
+
+pub(in crate::http) struct KeysApi;
+
+codes! {
+    /// Of `getKeys`.
+    GetKeys = [];
+}
+
+#[OpenApi(prefix_path = "/.well-known", tag = "Tag::Keys")]
+impl KeysApi {
+    /// The public keys
+    ///
+    /// With these another service verifies access tokens offline (PASETO `v4.public`). It then
+    /// cannot know that a session was ended before the token expires.
+    #[oai(path = "/doorward-keys", method = "get", operation_id = "getKeys")]
+    #[expect(clippy::unused_async, reason = "poem-openapi wants handlers to be async")]
+    async fn get_keys(&self, web: Data<&Arc<Web>>) -> Result<Json<KeyList>, Refused<GetKeys>> {
+        let state = |index| {
+            if index == 0 { KeyState::Active } else { KeyState::Older }
+        };
+        let keys = web.app.keys.sets().enumerate().map(|(index, set)| Key {
+            kid: set.public.id().to_owned(),
+            key: set.public.to_paserk(),
+            state: state(index),
+        });
+        Ok(Json(KeyList { keys: keys.collect() }))
+    }
+}

@@ -1,0 +1,150 @@
+//! The errors of an operation, and their place in the spec.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use poem::error::ResponseError as _;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::Type;
+use poem_openapi::{ApiResponse, Object};
+
+use crate::http::problem::{CONTENT_TYPE, Code, Problem};
+
+/// Which codes an operation can answer with.
+pub trait Codes {
+    /// The codes.
+    fn codes() -> Vec<Code>;
+}
+
+/// What every operation can answer.
+pub const ALWAYS: &[Code] = &[Code::InternalError, Code::Overloaded, Code::Unavailable];
+
+/// What an operation with a body can answer before it looks at it.
+pub const BODY: &[Code] = &[
+    Code::MalformedRequest,
+    Code::PayloadTooLarge,
+    Code::UnsupportedMediaType,
+    Code::ValidationFailed,
+];
+
+/// What the guard can answer.
+pub const GUARD: &[Code] = &[
+    Code::MalformedRequest,
+    Code::NoToken,
+    Code::SessionExpired,
+    Code::AccessTokenExpired,
+    Code::InvalidRefreshToken,
+    Code::RefreshTokenReused,
+];
+
+/// Declares the codes of operations: `Name = [LIST, …] + Code, …`.
+macro_rules! codes {
+    ($( $(#[$doc:meta])* $name:ident = [$($list:expr),*] $(+ $code:ident)*; )+) => {$(
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl $crate::http::api::refused::Codes for $name {
+            fn codes() -> Vec<$crate::http::problem::Code> {
+                let own: &[_] = &[$($crate::http::problem::Code::$code),*];
+                let mut codes = [$($list,)* $crate::http::api::refused::ALWAYS, own].concat();
+                codes.sort_unstable();
+                codes.dedup();
+                codes
+            }
+        }
+    )+};
+}
+pub(super) use codes;
+
+/// A problem that is one of the codes of `C`, which its spec lists.
+#[derive(Debug)]
+pub struct Refused<C>(Problem, PhantomData<fn() -> C>);
+
+impl<C: Codes, P: Into<Problem>> From<P> for Refused<C> {
+    fn from(problem: P) -> Self {
+        let problem = problem.into();
+        debug_assert!(
+            C::codes().contains(&problem.code()),
+            "{} is not in the spec",
+            problem.code().as_str()
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<C> From<Refused<C>> for poem::Error {
+    fn from(refused: Refused<C>) -> Self {
+        refused.0.into()
+    }
+}
+
+impl<C> poem::IntoResponse for Refused<C> {
+    fn into_response(self) -> poem::Response {
+        self.0.as_response()
+    }
+}
+
+impl<C: Codes> ApiResponse for Refused<C> {
+    fn meta() -> MetaResponses {
+        let mut by_status = BTreeMap::<u16, Vec<Code>>::new();
+        for code in C::codes() {
+            by_status.entry(code.status().as_u16()).or_default().push(code);
+        }
+        let responses = by_status.into_iter().map(|(status, codes)| MetaResponse {
+            description: describe(&codes).leak(),
+            status: Some(status),
+            status_range: None,
+            content: vec![MetaMediaType {
+                content_type: CONTENT_TYPE,
+                schema: Problem_::schema_ref(),
+            }],
+            headers: Vec::new(),
+        });
+        MetaResponses { responses: responses.collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        Problem_::register(registry);
+    }
+}
+
+fn describe(codes: &[Code]) -> String {
+    let lines: Vec<_> =
+        codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.detail())).collect();
+    lines.join("\n\n")
+}
+
+/// An error (RFC 9457).
+#[derive(Object)]
+#[oai(rename = "Problem")]
+struct Problem_ {
+    /// Always `about:blank`: the title is that of the status.
+    #[oai(rename = "type", validator(max_length = 2048))]
+    kind: String,
+    /// The status in words.
+    #[oai(validator(max_length = 64))]
+    title: String,
+    /// The HTTP status.
+    status: i32,
+    /// What went wrong, for a person.
+    #[oai(validator(max_length = 2048))]
+    detail: String,
+    /// What went wrong, for a program. Stable.
+    #[oai(validator(max_length = 64))]
+    code: String,
+    /// The fields that are not as they must be; only with `validation_failed`.
+    #[oai(skip_serializing_if_is_none)]
+    errors: Option<Vec<FieldError_>>,
+}
+
+/// A field that is not as it must be.
+#[derive(Object)]
+#[oai(rename = "FieldError")]
+struct FieldError_ {
+    /// JSON Pointer (RFC 6901) into the body.
+    #[oai(validator(max_length = 256))]
+    field: String,
+    /// What the field must be.
+    #[oai(validator(max_length = 1024))]
+    message: String,
+}

@@ -1,0 +1,166 @@
+//! The outermost layer of every request: request id, origin check, CORS, errors and panics as
+//! problems, cookies, security headers, the log line and the counters.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use futures_util::FutureExt as _;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
+
+use super::Web;
+use super::cookies::CookieChanges;
+use super::origins::{Origins, Source};
+use super::problem::{Code, Problem};
+use crate::metric;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Sent with every answer that does not say otherwise.
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// One year, for the browser to remember that this host speaks https only.
+const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Makes the outermost layer.
+pub struct Edge {
+    web: Arc<Web>,
+}
+
+impl Edge {
+    /// For the given state.
+    pub const fn new(web: Arc<Web>) -> Self {
+        Self { web }
+    }
+}
+
+impl<E: Endpoint> Middleware<E> for Edge {
+    type Output = EdgeEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        EdgeEndpoint { web: Arc::clone(&self.web), inner, ids: RequestIds::new(&self.web) }
+    }
+}
+
+/// An endpoint behind the edge.
+pub struct EdgeEndpoint<E> {
+    web: Arc<Web>,
+    inner: E,
+    ids: RequestIds,
+}
+
+impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
+    type Output = Response;
+
+    #[expect(clippy::disallowed_methods, reason = "a measurement decides nothing")]
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let started = Instant::now();
+        let request_id = self.ids.next();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let source = self.web.origins.source(request.headers());
+        let changes = CookieChanges::default();
+        request.extensions_mut().insert(changes.clone());
+
+        let mut response = match Origins::preflight(&request, &source) {
+            Some(response) => response,
+            None if Origins::is_unsafe(&method) && source == Source::Foreign => {
+                self.render(Problem::from(Code::CsrfFailed).into(), &path, &request_id)
+            }
+            None => match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
+                Ok(Ok(output)) => output.into_response(),
+                Ok(Err(error)) => self.render(error, &path, &request_id),
+                Err(_) => {
+                    self.render(Problem::from(Code::InternalError).into(), &path, &request_id)
+                }
+            },
+        };
+        changes.send(&mut response);
+        self.web.origins.decorate(&mut response, &source);
+        self.finish(&mut response, &request_id);
+
+        let status = response.status().as_u16();
+        metrics::counter!(metric::RESPONSES, "status" => status.to_string()).increment(1);
+        metrics::histogram!(metric::REQUEST_SECONDS).record(started.elapsed());
+        let ms = started.elapsed().as_millis();
+        tracing::info!(%method, path, status, ms, request_id, "request");
+        Ok(response)
+    }
+}
+
+impl<E> EdgeEndpoint<E> {
+    /// Whatever went wrong, as a problem. Detail of the server's own faults goes to the log.
+    fn render(&self, error: poem::Error, path: &str, request_id: &str) -> Response {
+        let problem = match error.downcast::<Problem>() {
+            Ok(problem) => problem,
+            Err(error) => self.translate(&error, path),
+        };
+        if let Some(fault) = problem.fault() {
+            tracing::error!(%fault, request_id, "{}", problem.code().as_str());
+        }
+        metrics::counter!(metric::REFUSALS, "code" => problem.code().as_str()).increment(1);
+        problem.traced(request_id).into_response()
+    }
+
+    /// The router's and the extractors' own errors.
+    fn translate(&self, error: &poem::Error, path: &str) -> Problem {
+        use poem_openapi::error::{ParseParamError, ParsePathError};
+        if error.is::<MethodNotAllowedError>() {
+            return Problem::from(Code::MethodNotAllowed).allow(self.web.methods.of(path));
+        }
+        if error.is::<NotFoundError>()
+            || error.is::<ParsePathError>()
+            || error.is::<ParseParamError>()
+        {
+            return Code::NotFound.into();
+        }
+        match error.status() {
+            StatusCode::NOT_FOUND => Code::NotFound.into(),
+            StatusCode::BAD_REQUEST => Code::MalformedRequest.into(),
+            status => {
+                tracing::error!(%status, %error, "an error without a code");
+                Code::InternalError.into()
+            }
+        }
+    }
+
+    fn finish(&self, response: &mut Response, request_id: &str) {
+        let headers = response.headers_mut();
+        for (name, value) in SECURITY_HEADERS {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
+        if self.web.app.public_url.is_https() {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);
+        }
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
+}
+
+/// Request ids: unique, short, and no secret.
+struct RequestIds {
+    process: u32,
+    count: AtomicU64,
+}
+
+impl RequestIds {
+    fn new(web: &Web) -> Self {
+        let process = crate::clock::random(&*web.app.entropy).map_or(0, u32::from_be_bytes);
+        Self { process, count: AtomicU64::new(1) }
+    }
+
+    fn next(&self) -> String {
+        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,71 @@
+//! The HTTP face. Handlers translate, they do not decide.
+//!
+//! A request passes [`edge`] (request id, origin check, CORS, errors, cookies, headers, log),
+//! then the router, then for a protected operation the [`guard`], and only then is its body
+//! read ([`body`]). Whatever goes wrong becomes a [`problem`] in one place.
+
+pub mod api;
+pub mod body;
+pub mod client;
+pub mod cookies;
+pub mod edge;
+pub mod envelope;
+pub mod guard;
+pub mod origins;
+pub mod pages;
+pub mod problem;
+pub mod server;
+pub mod spec;
+
+use std::sync::Arc;
+
+use poem::endpoint::BoxEndpoint;
+use poem::{EndpointExt as _, Response, Route, get};
+
+use crate::app::App;
+use cookies::CookieStyle;
+use origins::Origins;
+
+/// What the HTTP layer needs besides the application.
+pub struct Web {
+    /// The application.
+    pub app: Arc<App>,
+    /// Names and attributes of the cookies.
+    pub cookies: CookieStyle,
+    /// Who may call from a browser.
+    pub origins: Origins,
+    /// Which methods a path has.
+    pub methods: spec::Methods,
+    /// The last result of the readiness probe.
+    pub readiness: pages::health::Readiness,
+}
+
+impl Web {
+    /// Reads what the configuration says about HTTP.
+    pub fn new(app: Arc<App>) -> Self {
+        Self {
+            cookies: CookieStyle::new(&app.public_url, app.config.cookie_domain.as_deref()),
+            origins: Origins::new(&app.public_url, &app.config.allowed_origins),
+            methods: spec::Methods::new(),
+            readiness: pages::health::Readiness::default(),
+            app,
+        }
+    }
+}
+
+/// All routes, behind the edge.
+pub fn routes(web: Arc<Web>) -> BoxEndpoint<'static, Response> {
+    Route::new()
+        .nest("/", api::service())
+        .at("/docs", get(pages::docs::swagger))
+        .at("/favicon.ico", get(pages::docs::favicon))
+        .at("/openapi.json", get(pages::docs::spec_json))
+        .at("/openapi.yaml", get(pages::docs::spec_yaml))
+        .at("/healthz", get(pages::health::healthz))
+        .at("/readyz", get(pages::health::readyz))
+        .at("/metrics", get(pages::metrics::metrics))
+        .with(edge::Edge::new(Arc::clone(&web)))
+        .data(web)
+        .map_to_response()
+        .boxed()
+}

@@ -1,0 +1,297 @@
+//! Errors as `application/problem+json` (RFC 9457). The one place that maps a refusal to a
+//! status.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use poem::error::ResponseError;
+use poem::http::{HeaderValue, StatusCode, header};
+use poem::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::domain::throttle::RetryAfter;
+use crate::fault::{Fault, FaultKind};
+use crate::flows::{authenticate, login, refresh, register};
+
+/// The media type of all errors.
+pub const CONTENT_TYPE: &str = "application/problem+json";
+
+macro_rules! codes {
+    ($( $(#[$doc:meta])* $variant:ident = $status:ident, $name:literal, $detail:literal; )+) => {
+        /// What went wrong, in one stable word that clients can go by.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Code { $( $(#[$doc])* $variant, )+ }
+
+        impl Code {
+            /// All codes.
+            pub const ALL: &'static [Self] = &[ $( Self::$variant, )+ ];
+
+            /// The word on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $( Self::$variant => $name, )+ }
+            }
+
+            /// The HTTP status.
+            pub const fn status(self) -> StatusCode {
+                match self { $( Self::$variant => StatusCode::$status, )+ }
+            }
+
+            /// The sentence for the person who meets it, where nothing more can be said.
+            pub const fn detail(self) -> &'static str {
+                match self { $( Self::$variant => $detail, )+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON, or a cookie is there twice.
+    MalformedRequest = BAD_REQUEST, "malformed_request", "The request cannot be read.";
+    /// Nothing was presented.
+    NoToken = UNAUTHORIZED, "no_token", "No token provided";
+    /// The session is over.
+    SessionExpired = UNAUTHORIZED, "session_expired", "Session expired. Please log in again.";
+    /// The client is to refresh.
+    AccessTokenExpired = UNAUTHORIZED, "access_token_expired", "Access token expired. Refresh it.";
+    /// Unknown address or wrong password.
+    InvalidCredentials = UNAUTHORIZED, "invalid_credentials", "Invalid credentials";
+    /// A refresh without a token.
+    NoRefreshToken = UNAUTHORIZED, "no_refresh_token", "No refresh token provided";
+    /// A refresh token that is no good.
+    InvalidRefreshToken = FORBIDDEN, "invalid_refresh_token", "Invalid or expired refresh token";
+    /// A refresh token that was used before.
+    RefreshTokenReused = FORBIDDEN, "refresh_token_reused", "Refresh token reuse detected. Session revoked.";
+    /// From a foreign origin, or without the CSRF header.
+    CsrfFailed = FORBIDDEN, "csrf_failed", "The request comes from another site, or the X-CSRF-Token header does not match the csrfToken cookie of this session.";
+    /// Accounts are made by an operator.
+    RegistrationClosed = FORBIDDEN, "registration_closed", "Registration is closed. Ask an administrator for an account.";
+    /// The account may not be used.
+    AccountDisabled = FORBIDDEN, "account_disabled", "This account is disabled.";
+    /// Not allowed.
+    Forbidden = FORBIDDEN, "forbidden", "Not allowed.";
+    /// No such thing, or not the caller's.
+    NotFound = NOT_FOUND, "not_found", "There is nothing here.";
+    /// No such method on this path.
+    MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method; the Allow header lists those that it has.";
+    /// The address belongs to an account.
+    EmailTaken = CONFLICT, "email_taken", "An account with this e-mail address exists already.";
+    /// The body is too large.
+    PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is larger than 16 KiB.";
+    /// The body is not JSON by its own account.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be sent as application/json.";
+    /// The body has the wrong shape or values.
+    ValidationFailed = UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not as they must be.";
+    /// Too many attempts.
+    TooManyAttempts = TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts. Try again later.";
+    /// A defect.
+    InternalError = INTERNAL_SERVER_ERROR, "internal_error", "Something is wrong with the server.";
+    /// Too much work at the moment.
+    Overloaded = SERVICE_UNAVAILABLE, "overloaded", "The server is busy. Try again shortly.";
+    /// Out of order at the moment.
+    Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The server cannot do this at the moment. Try again shortly.";
+}
+
+/// A field that is not as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901) into the body, such as `/email`.
+    pub field: String,
+    /// What it must be. Never the value.
+    pub message: String,
+}
+
+/// An error on its way to the client.
+#[derive(Debug)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    retry_after: Option<u64>,
+    allow: Option<String>,
+    fault: Option<Box<Fault>>,
+}
+
+impl Problem {
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// What is behind it, for the log.
+    pub fn fault(&self) -> Option<&Fault> {
+        self.fault.as_deref()
+    }
+
+    /// With a sentence that says more than the code's own.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    /// Fields that are not as they must be.
+    pub fn fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Code::ValidationFailed.into() }
+    }
+
+    /// With the methods that the path has.
+    #[must_use]
+    pub fn allow(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// With the id under which the log has more.
+    #[must_use]
+    pub fn traced(mut self, request_id: &str) -> Self {
+        if self.code.status().is_server_error() {
+            self.detail = format!("{} (request {request_id})", self.detail).into();
+        }
+        self
+    }
+}
+
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self {
+            code,
+            detail: code.detail().into(),
+            errors: Vec::new(),
+            retry_after: (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(1),
+            allow: None,
+            fault: None,
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        let code = match fault.kind() {
+            FaultKind::Overloaded => Code::Overloaded,
+            FaultKind::Unavailable => Code::Unavailable,
+            FaultKind::Internal => Code::InternalError,
+        };
+        Self { fault: Some(Box::new(fault)), ..code.into() }
+    }
+}
+
+impl From<RetryAfter> for Problem {
+    fn from(wait: RetryAfter) -> Self {
+        Self { retry_after: u64::try_from(wait.seconds()).ok(), ..Code::TooManyAttempts.into() }
+    }
+}
+
+impl From<register::Refusal> for Problem {
+    fn from(refusal: register::Refusal) -> Self {
+        match refusal {
+            register::Refusal::Closed => Code::RegistrationClosed.into(),
+            register::Refusal::TooManyAttempts(wait) => wait.into(),
+            register::Refusal::EmailTaken => Code::EmailTaken.into(),
+            register::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<login::Refusal> for Problem {
+    fn from(refusal: login::Refusal) -> Self {
+        match refusal {
+            login::Refusal::TooManyAttempts(wait) => wait.into(),
+            login::Refusal::InvalidCredentials => Code::InvalidCredentials.into(),
+            login::Refusal::AccountDisabled => Code::AccountDisabled.into(),
+            login::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<refresh::Refusal> for Problem {
+    fn from(refusal: refresh::Refusal) -> Self {
+        match refusal {
+            refresh::Refusal::Invalid | refresh::Refusal::UserGone => {
+                Code::InvalidRefreshToken.into()
+            }
+            refresh::Refusal::Reused => Code::RefreshTokenReused.into(),
+            refresh::Refusal::Late => Code::Unavailable.into(),
+            refresh::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<authenticate::Refusal> for Problem {
+    fn from(refusal: authenticate::Refusal) -> Self {
+        match refusal {
+            authenticate::Refusal::NoToken => Code::NoToken.into(),
+            authenticate::Refusal::SessionExpired => Code::SessionExpired.into(),
+            authenticate::Refusal::AccessTokenExpired => Code::AccessTokenExpired.into(),
+            authenticate::Refusal::CsrfFailed => Code::CsrfFailed.into(),
+            authenticate::Refusal::InvalidRefreshToken => Code::InvalidRefreshToken.into(),
+            authenticate::Refusal::RefreshTokenReused => Code::RefreshTokenReused.into(),
+            authenticate::Refusal::Late => Code::Unavailable.into(),
+            authenticate::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+/// The members of the document.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+impl ResponseError for Problem {
+    fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn as_response(&self) -> Response {
+        let status = self.code.status();
+        let document = Document {
+            // "about:blank" says that the title is that of the status (RFC 9457 §4.2.1).
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            errors: &self.errors,
+        };
+        let body = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = Response::builder().status(status).content_type(CONTENT_TYPE).body(body);
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge =
+                if self.code == Code::AccessTokenExpired || self.code == Code::SessionExpired {
+                    r#"Bearer realm="doorward", error="invalid_token""#
+                } else {
+                    r#"Bearer realm="doorward""#
+                };
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.as_ref().and_then(|allow| HeaderValue::from_str(allow).ok())
+        {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.as_response()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl std::error::Error for Problem {}
