@@ -1,0 +1,74 @@
+//! The data directory, opened for the time of one command.
+
+use std::fs;
+use std::path::Path;
+
+use super::failure::Failure;
+use crate::clock::{Clock as _, SystemClock, SystemEntropy};
+use crate::config::Config;
+use crate::crypto::hasher::{Costs, Hasher};
+use crate::store::Store;
+
+/// What a command works with.
+pub(super) struct Data {
+    pub(super) config: Config,
+    pub(super) store: Store,
+    pub(super) clock: SystemClock,
+    pub(super) entropy: SystemEntropy,
+}
+
+impl Data {
+    /// A pool that hashes one password at a time, at the configured costs.
+    pub(super) fn hasher(&self) -> Result<Hasher, Failure> {
+        let costs = Costs {
+            memory_kib: self.config.argon2_memory_kib,
+            iterations: self.config.argon2_iterations,
+            parallelism: self.config.argon2_parallelism,
+        };
+        Ok(Hasher::start(costs, 1)?)
+    }
+}
+
+/// Runs `work` on the database, which must be there: a mistyped `--data` must not look like an
+/// empty installation, nor leave one behind.
+pub(super) fn existing<T>(
+    config: Config,
+    work: impl AsyncFnOnce(&Data) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    require(&config.database(), "database", &config.data_dir)?;
+    existing_or_new(config, work)
+}
+
+/// Runs `work` on the database, which is made if it is not there.
+pub(super) fn existing_or_new<T>(
+    config: Config,
+    work: impl AsyncFnOnce(&Data) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let clock = SystemClock::start();
+    let store = Store::open(&config.database(), config.access_token_ttl, clock.now())?;
+    let data = Data { config, store, clock, entropy: SystemEntropy };
+    let outcome = runtime.block_on(work(&data));
+    data.store.close();
+    outcome
+}
+
+/// Fails when there is no `path`, the `what` of the installation in `dir`.
+pub(super) fn require(path: &Path, what: &str, dir: &Path) -> Result<(), Failure> {
+    match fs::exists(path) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(absent(what, dir)),
+        Err(error) => Err(Failure::failed(format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// Nothing has been served from `dir` yet.
+pub(super) fn absent(what: &str, dir: &Path) -> Failure {
+    Failure::failed(format!(
+        "no {what} in {}: run `doorward serve` once, or name the right place with --data",
+        dir.display()
+    ))
+}

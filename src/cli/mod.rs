@@ -1,0 +1,184 @@
+//! The command line: what an operator does from a shell, also while a server runs on the same
+//! data directory.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `serve.rs` | the server |
+//! | `user/`, `session.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `data.rs` | opening the data directory for the time of one command |
+//! | `password.rs` | asking for a password |
+//! | `output.rs`, `views.rs` | tables and JSON |
+//! | `failure.rs` | what is said when it did not work, and the exit code |
+//!
+//! A command answers with the text that it has to say; [`run`] is the only one that prints it.
+
+mod data;
+mod failure;
+mod keys;
+mod output;
+mod password;
+mod reference;
+mod serve;
+mod session;
+mod settings;
+mod user;
+mod views;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, Flags, Loaded};
+use failure::Failure;
+
+const EXAMPLES: &str = "\
+Examples:
+  doorward serve                                  start here; everything has a default
+  doorward user add ana@example.com --role admin  the first administrator
+  doorward config                                 what is in force, and who set it
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+/// A self-hosted sign-in server: one binary, one SQLite file, refresh tokens that never race.
+///
+/// Settings come from ./doorward.toml (or the file named by --config), then from environment
+/// variables such as `DOORWARD_LISTEN`, then from flags; the last one wins. Every command may be
+/// run while the server is running: what it changes is in force within a second.
+#[derive(Parser)]
+#[command(name = "doorward", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which installation is meant.
+#[derive(Args)]
+struct Place {
+    /// Read the settings from FILE, which must exist [default: ./doorward.toml, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Use the database and the keys in DIR; overrides the setting `data_dir`
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server
+    ///
+    /// On the first start the database and the keys are made in the data directory. SIGTERM and
+    /// Ctrl-C let the running requests finish. One server runs on a data directory at a time.
+    Serve {
+        /// Serve on this IP:port; overrides the setting `listen`, port 0 takes any free one
+        #[arg(long, value_name = "ADDR")]
+        listen: Option<String>,
+    },
+    /// Create, inspect, change and delete accounts
+    #[command(subcommand)]
+    User(user::Command),
+    /// See who is signed in, and sign them out
+    #[command(subcommand)]
+    Session(session::Command),
+    /// Inspect the signing keys, and make one
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Print the OpenAPI description of the HTTP interface
+    Openapi {
+        /// Print YAML instead of JSON
+        #[arg(long)]
+        yaml: bool,
+    },
+    /// Show every setting, its value and where that came from
+    ///
+    /// Checks the configuration the way a start of the server does: a mistake ends this command
+    /// with exit code 2 and a line for each thing that is wrong.
+    Config {
+        /// Print a JSON array of {key, value, source}
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completion script of a shell
+    #[command(after_long_help = reference::COMPLETION_EXAMPLES)]
+    Completions {
+        /// The shell that is to complete doorward's commands
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// Write doorward.1, doorward-user.1, … into DIR, which is made if need be
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Runs the program on its arguments, and says how it went.
+pub fn run() -> ExitCode {
+    let Cli { place, command } = Cli::parse();
+    match place.run(command).and_then(|text| output::print(&text)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl Place {
+    /// What the command has to say on standard output.
+    fn run(self, command: Command) -> Result<String, Failure> {
+        match command {
+            Command::Serve { listen } => start(self.load(listen)?),
+            Command::User(command) => command.run(self.configuration()?),
+            Command::Session(command) => command.run(self.configuration()?),
+            // A key for another machine needs no configuration here.
+            Command::Keys(keys::Command::Generate) => keys::generate(),
+            Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),
+            Command::Openapi { yaml: false } => Ok(crate::http::spec::json()),
+            Command::Openapi { yaml: true } => Ok(crate::http::spec::yaml()),
+            Command::Config { json } => settings::show(&self.load(None)?, json),
+            Command::Completions { shell } => reference::completions(shell),
+            Command::Man { dir } => reference::man(dir.as_deref()),
+        }
+    }
+
+    fn load(self, listen: Option<String>) -> Result<Loaded, Failure> {
+        let flags = Flags { config: self.config, data: self.data, listen };
+        Ok(config::load(&flags, environment()?.into_iter())?)
+    }
+
+    /// The settings, for a command that has nothing to do with serving. What is questionable
+    /// about them is said, but stops nothing.
+    fn configuration(self) -> Result<Config, Failure> {
+        let loaded = self.load(None)?;
+        output::warn(&loaded.warnings);
+        Ok(loaded.config)
+    }
+}
+
+fn start(loaded: Loaded) -> Result<String, Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(serve::serve(loaded))?;
+    Ok(String::new())
+}
+
+/// The variables that are Doorward's. Others may hold what they like.
+fn environment() -> Result<Vec<(String, String)>, Failure> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with("DOORWARD_"))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Failure::usage(format!("environment {name}: not valid UTF-8"))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_declared_soundly() {
+        super::Cli::command().debug_assert();
+    }
+}

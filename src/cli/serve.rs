@@ -1,0 +1,145 @@
+//! `doorward serve`.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use poem::{EndpointExt as _, Route, get};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use super::Failure;
+use crate::config::{Config, Loaded, LogFormat};
+use crate::doorward::{Doorward, StartError};
+use crate::http::pages::metrics;
+use crate::http::server;
+
+/// Runs the server until it is told to stop, then drains it.
+pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
+    let Loaded { config, warnings, .. } = loaded;
+    log_to_stderr(&config);
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    metrics::install();
+    raise_descriptor_limit();
+
+    let _lock = lock(&config.data_dir)?;
+    // Bound first, for the port of the public URL; listening only when all else is open.
+    let (socket, bound) = bind(config.listen)?;
+    let metrics_listen = config.metrics_listen;
+    let doorward = Doorward::open_at(config, bound).await.map_err(start_failure)?;
+    let mut listeners = vec![(listen(socket, bound)?, Arc::new(doorward.routes()))];
+    if let Some(address) = metrics_listen {
+        let (socket, bound) = bind(address)?;
+        let routes =
+            Route::new().at("/metrics", get(metrics::open_metrics)).map_to_response().boxed();
+        listeners.push((listen(socket, bound)?, Arc::new(routes)));
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let servers: Vec<_> = listeners
+        .into_iter()
+        .map(|(listener, endpoint)| {
+            tokio::spawn(server::serve(listener, endpoint, stopped.clone()))
+        })
+        .collect();
+    let url = &doorward.app().public_url;
+    let _ = writeln!(
+        std::io::stdout(),
+        "Doorward is ready on {url} (listening on {bound}, Swagger UI at {url}/docs)"
+    );
+
+    wait_for_signal().await?;
+    tracing::info!("stopping: finishing the requests under way");
+    let _ = stop.send(true);
+    for server in servers {
+        let _ = server.await;
+    }
+    doorward.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn start_failure(error: StartError) -> Failure {
+    match error {
+        StartError::Config(_) | StartError::Keys(_) => Failure::usage(error),
+        StartError::Database(_)
+        | StartError::Fault(_)
+        | StartError::Entropy(_)
+        | StartError::Hashing(_) => Failure::failed(error),
+    }
+}
+
+/// One `serve` per data directory. The lock goes with the process, however it ends.
+fn lock(data_dir: &Path) -> Result<File, Failure> {
+    let path = data_dir.join("doorward.lock");
+    let failed = |error| Failure::failed(format!("cannot lock {}: {error}", path.display()));
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
+            "another doorward serves {} already; stop it, or choose another directory with --data",
+            data_dir.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), Failure> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        let bound = socket.local_addr()?;
+        Ok((socket, bound))
+    };
+    bind().map_err(|error: std::io::Error| {
+        Failure::failed(format!("cannot listen on {address}: {error}"))
+    })
+}
+
+fn listen(socket: TcpSocket, bound: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = socket.listen(1024);
+    listener.map_err(|error| Failure::failed(format!("cannot listen on {bound}: {error}")))
+}
+
+async fn wait_for_signal() -> Result<(), Failure> {
+    let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn log_to_stderr(config: &Config) {
+    // What the libraries below say at finer levels is theirs to know.
+    let filter = format!("warn,doorward={}", config.log_level);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
+    let _ = match config.log_format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Connections cost descriptors; the soft limit is often 1024.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,146 @@
+//! What `doorward user` does, and says about it.
+
+use std::io::{self, Write as _};
+
+use crate::cli::data::Data;
+use crate::cli::failure::Failure;
+use crate::cli::output::{self, count, or_dash};
+use crate::cli::password::PasswordSource;
+use crate::cli::views::UserView;
+use crate::domain::account::User;
+use crate::domain::claims::Role;
+use crate::flows::accounts::{self, Changed, NewAccount, UserRef};
+
+pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Failure> {
+    let email = account.email.clone();
+    let hasher = data.hasher()?;
+    match accounts::add_user(&data.store, &hasher, &data.clock, &data.entropy, account).await? {
+        Some(user) => Ok(format!("{email} is added as {}, id {}\n", user.role.as_str(), user.id)),
+        None => Err(Failure::failed(format!("{email} has an account already"))),
+    }
+}
+
+pub(super) async fn list(data: &Data, json: bool) -> Result<String, Failure> {
+    let users = data.store.list_users().await?;
+    if json {
+        return output::json(&users.iter().map(UserView::from).collect::<Vec<_>>());
+    }
+    if users.is_empty() {
+        return Ok("There are no users yet.\n".to_owned());
+    }
+    let rows = users.iter().map(|user| {
+        let state = if user.disabled_at.is_some() { "disabled" } else { "active" };
+        [
+            user.email.to_string(),
+            user.role.as_str().to_owned(),
+            yes_or_no(user.is_verified),
+            state.to_owned(),
+            user.created_at.to_string(),
+        ]
+    });
+    let headings = ["E-mail", "Role", "Verified", "State", "Created"];
+    Ok(output::table(headings, rows))
+}
+
+pub(super) async fn show(data: &Data, user: &UserRef, json: bool) -> Result<String, Failure> {
+    let user = find(data, user).await?;
+    if json {
+        return output::json(&UserView::from(&user));
+    }
+    let sessions = accounts::list_sessions(&data.store, &data.clock, Some(user.id)).await?;
+    let rows = [
+        ("Id", user.id.to_string()),
+        ("Role", user.role.as_str().to_owned()),
+        ("Verified", yes_or_no(user.is_verified)),
+        ("Disabled since", or_dash(user.disabled_at)),
+        ("Created", user.created_at.to_string()),
+        ("Updated", user.updated_at.to_string()),
+        ("Signed in on", count(sessions.len(), "device")),
+    ];
+    let rows = rows.map(|(name, value)| [name.to_owned(), value]);
+    Ok(output::table(["E-mail", user.email.as_str()], rows))
+}
+
+pub(super) async fn set_role(data: &Data, who: &UserRef, role: Role) -> Result<String, Failure> {
+    let role_name = role.as_str();
+    match accounts::set_role(&data.store, &data.clock, who, role).await? {
+        Changed::Done(user) => Ok(format!("{} is now {role_name}\n", user.email)),
+        Changed::Already(user) => Ok(format!("{} is {role_name} already\n", user.email)),
+        Changed::NoSuchUser => Err(unknown(who)),
+    }
+}
+
+pub(super) async fn disable(data: &Data, who: &UserRef) -> Result<String, Failure> {
+    match accounts::disable(&data.store, &data.clock, who).await? {
+        Changed::Done(user) => {
+            Ok(format!("{} is now disabled and signed out everywhere\n", user.email))
+        }
+        Changed::Already(user) => Ok(format!("{} is disabled already\n", user.email)),
+        Changed::NoSuchUser => Err(unknown(who)),
+    }
+}
+
+pub(super) async fn enable(data: &Data, who: &UserRef) -> Result<String, Failure> {
+    match accounts::enable(&data.store, &data.clock, who).await? {
+        Changed::Done(user) => Ok(format!("{} is now enabled\n", user.email)),
+        Changed::Already(user) => Ok(format!("{} is enabled already\n", user.email)),
+        Changed::NoSuchUser => Err(unknown(who)),
+    }
+}
+
+pub(super) async fn set_password(
+    data: &Data,
+    who: &UserRef,
+    source: &PasswordSource,
+) -> Result<String, Failure> {
+    // First, so that nobody types a password for a mistyped address.
+    let user = find(data, who).await?;
+    let password = source.choose(user.email.as_str(), data.config.password_min_length)?;
+    let hasher = data.hasher()?;
+    let (clock, entropy) = (&data.clock, &data.entropy);
+    match accounts::set_password(&data.store, &hasher, clock, entropy, who, password).await? {
+        Changed::NoSuchUser => Err(unknown(who)),
+        Changed::Done(user) | Changed::Already(user) => {
+            Ok(format!("{} has a new password and is signed out everywhere\n", user.email))
+        }
+    }
+}
+
+pub(super) async fn delete(data: &Data, who: &UserRef, yes: bool) -> Result<String, Failure> {
+    let user = find(data, who).await?;
+    if !yes && !confirmed(&format!("Delete {} for good? [y/N] ", user.email))? {
+        return Err(Failure::failed("nothing was deleted"));
+    }
+    // By id: this very account is what was asked about.
+    match accounts::delete(&data.store, &data.clock, &UserRef::Id(user.id)).await? {
+        Changed::NoSuchUser => Err(unknown(who)),
+        Changed::Done(user) | Changed::Already(user) => Ok(format!("{} is deleted\n", user.email)),
+    }
+}
+
+/// The user, or the failure that there is none.
+pub(in crate::cli) async fn find(data: &Data, user: &UserRef) -> Result<User, Failure> {
+    accounts::find_user(&data.store, user).await?.ok_or_else(|| unknown(user))
+}
+
+fn unknown(user: &UserRef) -> Failure {
+    Failure::failed(match user {
+        UserRef::Email(email) => format!("no user has the e-mail address {email}"),
+        UserRef::Id(id) => format!("no user has the id {id}"),
+    })
+}
+
+fn confirmed(question: &str) -> Result<bool, Failure> {
+    let ask = || -> io::Result<String> {
+        let mut answer = String::new();
+        write!(io::stderr(), "{question}")?;
+        io::stdin().read_line(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+fn yes_or_no(value: bool) -> String {
+    if value { "yes" } else { "no" }.to_owned()
+}

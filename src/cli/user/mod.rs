@@ -1,0 +1,154 @@
+//! `doorward user`: its arguments. What is done with them is in `actions.rs`.
+
+mod actions;
+
+use std::io::{self, IsTerminal as _};
+
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+pub(super) use self::actions::find;
+use super::data;
+use super::failure::Failure;
+use super::password::PasswordSource;
+use crate::config::Config;
+use crate::domain::account::Email;
+use crate::domain::claims::Role;
+use crate::flows::accounts::{NewAccount, UserRef};
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  doorward user add ana@example.com --role admin
+  doorward user add ci@example.com --verified --password-stdin < password.txt";
+
+const SET_PASSWORD_EXAMPLES: &str = "\
+Examples:
+  doorward user set-password ana@example.com
+  pass show ana | doorward user set-password ana@example.com --password-stdin";
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Create an account
+    ///
+    /// Works also where registration is closed, and before the first start of the server: the
+    /// database is made if it is not there.
+    #[command(after_long_help = ADD_EXAMPLES)]
+    Add {
+        /// The e-mail address to sign in with
+        #[arg(value_parser = Email::parse)]
+        email: Email,
+        /// What the user may do
+        #[arg(long, default_value = Role::User.as_str(), value_parser = role())]
+        role: Role,
+        /// The address is known to be theirs
+        #[arg(long)]
+        verified: bool,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// List all accounts
+    List {
+        /// Print a JSON array of users
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one account
+    Show {
+        #[command(flatten)]
+        user: Whom,
+        /// Print the user as a JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a user an administrator, or an ordinary user again
+    ///
+    /// Access tokens that still say the old role are refused, and refreshed, within a second.
+    SetRole {
+        #[command(flatten)]
+        user: Whom,
+        /// What the user may do from now on
+        #[arg(value_parser = role())]
+        role: Role,
+    },
+    /// Give a user another password, and sign them out everywhere
+    #[command(after_long_help = SET_PASSWORD_EXAMPLES)]
+    SetPassword {
+        #[command(flatten)]
+        user: Whom,
+        #[command(flatten)]
+        password: PasswordSource,
+    },
+    /// Sign a user out everywhere and keep them out
+    ///
+    /// The account stays, and so does its e-mail address: `doorward user enable` undoes this.
+    Disable {
+        #[command(flatten)]
+        user: Whom,
+    },
+    /// Let a disabled user sign in again
+    Enable {
+        #[command(flatten)]
+        user: Whom,
+    },
+    /// Delete an account and its sessions, for good
+    ///
+    /// There is no way back but a backup; `doorward user disable` may be what you want.
+    Delete {
+        #[command(flatten)]
+        user: Whom,
+        /// Do not ask; required where there is no terminal to ask on
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// The user a command is about.
+#[derive(clap::Args)]
+pub(super) struct Whom {
+    /// The user's e-mail address or id
+    #[arg(value_name = "EMAIL|ID")]
+    user: UserRef,
+}
+
+fn role() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new([Role::User, Role::Admin].map(Role::as_str))
+        .try_map(|name| Role::parse(&name).ok_or("no such role"))
+}
+
+impl Command {
+    pub(in crate::cli) fn run(self, config: Config) -> Result<String, Failure> {
+        match self {
+            Self::Add { email, role, verified, password } => {
+                let password = password.choose(email.as_str(), config.password_min_length)?;
+                let account = NewAccount { email, password, role, is_verified: verified };
+                data::existing_or_new(config, async |data| actions::add(data, account).await)
+            }
+            Self::List { json } => {
+                data::existing(config, async |data| actions::list(data, json).await)
+            }
+            Self::Show { user: Whom { user }, json } => {
+                data::existing(config, async |data| actions::show(data, &user, json).await)
+            }
+            Self::SetRole { user: Whom { user }, role } => {
+                data::existing(config, async |data| actions::set_role(data, &user, role).await)
+            }
+            Self::SetPassword { user: Whom { user }, password } => {
+                data::existing(config, async |data| {
+                    actions::set_password(data, &user, &password).await
+                })
+            }
+            Self::Disable { user: Whom { user } } => {
+                data::existing(config, async |data| actions::disable(data, &user).await)
+            }
+            Self::Enable { user: Whom { user } } => {
+                data::existing(config, async |data| actions::enable(data, &user).await)
+            }
+            Self::Delete { yes: false, .. } if !io::stdin().is_terminal() => {
+                Err(Failure::usage("no terminal to ask on: confirm with --yes"))
+            }
+            Self::Delete { user: Whom { user }, yes } => {
+                data::existing(config, async |data| actions::delete(data, &user, yes).await)
+            }
+        }
+    }
+}

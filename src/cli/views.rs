@@ -1,0 +1,67 @@
+//! Users and sessions in the shapes of the HTTP interface.
+
+use serde::Serialize;
+
+use crate::domain::account::User;
+use crate::domain::claims::Role;
+use crate::domain::device::device_name;
+use crate::domain::id::{SessionId, UserId};
+use crate::domain::session::Session;
+use crate::domain::time::Timestamp;
+
+/// A user, with what only an operator is shown.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserView<'a> {
+    id: UserId,
+    email: &'a str,
+    role: Role,
+    is_verified: bool,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disabled_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a User> for UserView<'a> {
+    fn from(user: &'a User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.as_str(),
+            role: user.role,
+            is_verified: user.is_verified,
+            created_at: user.created_at,
+            updated_at: user.updated_at,
+            disabled_at: user.disabled_at,
+        }
+    }
+}
+
+/// A session, with whose it is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionView<'a> {
+    id: SessionId,
+    user_id: UserId,
+    created_at: Timestamp,
+    last_used_at: Timestamp,
+    expires_at: Timestamp,
+    ip: &'a str,
+    user_agent: &'a str,
+    device: String,
+}
+
+impl<'a> From<&'a Session> for SessionView<'a> {
+    fn from(session: &'a Session) -> Self {
+        Self {
+            id: session.id,
+            user_id: session.user_id,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+            ip: &session.client.ip,
+            user_agent: &session.client.user_agent,
+            device: device_name(&session.client.user_agent),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The command line, as an operator meets it: the built program, run in an empty directory.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod desk;
+mod keys;
+mod sessions;
+mod settings;
+mod usage;
+mod users;

@@ -1,0 +1,99 @@
+//! `doorward user`.
+
+use serde_json::Value;
+
+use crate::desk::{ANA, Answer, Desk, PASSWORD, STRANGER};
+
+#[test]
+fn the_life_of_a_user() {
+    let desk = Desk::new();
+    let add = "user add Ana@EXAMPLE.com --verified --password-stdin";
+    desk.type_in(add, PASSWORD).is(0).out("ana@example.com is added as user, id ");
+    desk.type_in(add, PASSWORD).is(1).err("doorward: ana@example.com has an account already\n");
+    desk.run("user list").is(0).out(ANA).out("yes");
+
+    let id = desk.json("user show ana@example.com --json")["id"].as_str().unwrap().to_owned();
+    desk.run(&format!("user show {id}")).is(0).out(ANA).out("0 devices");
+    for (line, said) in [
+        ("set-role ana@example.com admin", "ana@example.com is now admin\n"),
+        ("set-role ana@example.com admin", "ana@example.com is admin already\n"),
+        ("disable ana@example.com", "ana@example.com is now disabled and signed out everywhere\n"),
+        ("disable ana@example.com", "ana@example.com is disabled already\n"),
+    ] {
+        assert_eq!(desk.run(&format!("user {line}")).is(0).out, said);
+    }
+
+    let ana = desk.json(&format!("user show {id} --json"));
+    let time = |field: &str| {
+        let text = ana[field].as_str().unwrap();
+        doorward::Timestamp::parse(text).unwrap()
+    };
+    assert_eq!(
+        (&ana["email"], &ana["role"], &ana["isVerified"]),
+        (&ANA.into(), &"admin".into(), &true.into())
+    );
+    assert!(time("createdAt") < time("updatedAt"));
+    assert_eq!(time("disabledAt"), time("updatedAt"));
+    assert_eq!(desk.json("user list --json"), Value::Array(vec![ana]));
+
+    desk.run(&format!("user enable {id}")).is(0).out("ana@example.com is now enabled\n");
+    assert_eq!(desk.json("user list --json").pointer("/0/disabledAt"), None);
+    let said = "ana@example.com has a new password and is signed out everywhere\n";
+    desk.type_in(&format!("user set-password {id} --password-stdin"), "another horse")
+        .is(0)
+        .out(said);
+    desk.run(&format!("user delete {id} --yes")).is(0).out("ana@example.com is deleted\n");
+    assert_eq!(desk.json("user list --json"), Value::Array(vec![]));
+}
+
+#[test]
+fn an_unknown_user_or_session_is_a_failure() {
+    let desk = Desk::with_ana();
+    for user in ["bob@example.com", STRANGER] {
+        for line in [
+            "show",
+            "set-role {} admin",
+            "disable",
+            "enable",
+            "delete {} --yes",
+            "set-password {} --password-stdin",
+        ] {
+            let line = if line.contains("{}") { line.to_owned() } else { format!("{line} {{}}") };
+            let answer =
+                desk.type_in(&format!("user {}", line.replace("{}", user)), PASSWORD).is(1);
+            assert!(answer.err.starts_with("doorward: no user has the "), "{line}: {answer:?}");
+            assert!(answer.err.contains(user), "{line}: {answer:?}");
+        }
+        for line in ["session list --user", "session revoke --user"] {
+            desk.run(&format!("{line} {user}")).is(1).err(user);
+        }
+    }
+    let said = format!("doorward: no open session has the id {STRANGER}\n");
+    assert_eq!(desk.run(&format!("session revoke {STRANGER}")).is(1).err, said);
+}
+
+#[test]
+fn a_password_must_keep_to_the_policy() {
+    let desk = Desk::new();
+    let line = "user add ana@example.com --password-stdin";
+    for (typed, reason) in [
+        ("", "no password on standard input"),
+        ("\nsecond line\n", "no password on standard input"),
+        ("\r\n", "no password on standard input"),
+        ("1234567\n", "the password must be at least 8 characters long"),
+        ("1234567\n89\n", "the password must be at least 8 characters long"),
+        (&"x".repeat(257), "the password must be at most 256 characters long"),
+    ] {
+        desk.type_in(line, typed).is(2).err(reason);
+        assert!(desk.is_empty(), "{typed:?}");
+    }
+    desk.type_in(line, [0xff, 0xfe, b'\n']).is(2).err("cannot read the password");
+    let strict = Answer::of(
+        desk.command(line).env("DOORWARD_PASSWORD_MIN_LENGTH", "30").write_stdin(PASSWORD),
+    );
+    strict.is(2).err("at least 30 characters");
+
+    desk.type_in(line, "12345678\r\nignored").is(0);
+    let change = "user set-password ana@example.com --password-stdin";
+    desk.type_in(change, "short").is(2).err("at least 8 characters");
+}
