@@ -1,0 +1,142 @@
+//! The README keeps its word: its walk does what it shows, and its table of settings is the
+//! program's.
+
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Stdio};
+
+const README: &str = include_str!("../README.md");
+const MARK: &str = "<!-- walk -->\n```sh\n";
+
+/// The server as the README starts it, on a free port; stopped when the test is over.
+struct Server {
+    process: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(data: &std::path::Path) -> Self {
+        let line =
+            README.lines().find(|line| line.starts_with("DOORWARD_")).expect("how it is started");
+        let settings = line.split(' ').filter_map(|word| word.split_once('='));
+        let mut process = Command::new(env!("CARGO_BIN_EXE_doorward"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .envs(settings)
+            .current_dir(data)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server starts");
+        let mut ready = String::new();
+        let output = process.stdout.take().expect("its output");
+        BufReader::new(output).read_line(&mut ready).expect("its first line");
+        let url = ready.split(' ').find(|word| word.starts_with("http://")).expect("its URL");
+        Self { url: url.to_owned(), process }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Each block of the walk: what is pasted, and what it shows in return.
+fn blocks(readme: &str) -> Vec<(String, Vec<String>)> {
+    readme
+        .split(MARK)
+        .skip(1)
+        .map(|rest| {
+            let block = rest.split("```").next().expect("a block");
+            let (shown, pasted): (Vec<_>, Vec<_>) =
+                block.lines().partition(|line| line.starts_with("# "));
+            let shown = shown.iter().map(|line| line.trim_start_matches("# ").to_owned());
+            (pasted.join("\n"), shown.collect())
+        })
+        .collect()
+}
+
+/// Whether `line` is what was shown, where `…` stands for anything.
+fn is_as_shown(line: &str, shown: &str) -> bool {
+    let mut parts = shown.split('…');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else { return false };
+    let mut last = None;
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        last = Some(part);
+    }
+    last.map_or(rest.is_empty(), |part| line.ends_with(part))
+}
+
+#[test]
+fn the_walk_works_as_pasted() {
+    let data = tempfile::tempdir().expect("a directory");
+    let server = Server::start(data.path());
+    let blocks = blocks(README);
+    assert!(blocks.len() >= 8, "only {} blocks found", blocks.len());
+
+    // One shell for the whole walk, as in a person's terminal; a line tells the blocks apart.
+    let mut shell = Command::new("bash")
+        .current_dir(data.path())
+        .env("URL", &server.url)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bash");
+    let pasted: Vec<_> = blocks.iter().map(|(pasted, _)| pasted.as_str()).collect();
+    let script = pasted.join(
+        "
+echo --- next
+",
+    );
+    shell.stdin.take().expect("its input").write_all(script.as_bytes()).expect("the script");
+    let output = shell.wait_with_output().expect("its output");
+    let output = String::from_utf8(output.stdout).expect("text");
+
+    for ((pasted, shown), printed) in blocks.iter().zip(output.split("--- next\n")) {
+        let printed: Vec<_> = printed.lines().collect();
+        let same = printed.len() == shown.len()
+            && printed.iter().zip(shown).all(|(line, shown)| is_as_shown(line, shown));
+        assert!(same, "pasted:\n{pasted}\nshown: {shown:#?}\nprinted: {printed:#?}");
+    }
+}
+
+#[test]
+fn a_difference_would_be_seen() {
+    assert!(is_as_shown(r#"{"a":1,"b":2}"#, r#"{"a":…,"b":2}"#));
+    assert!(is_as_shown("200", "200"));
+    for (line, shown) in
+        [("500", "200"), ("2000", "200"), (r#"{"a":1}"#, r#"{…"b":…}"#), ("ab", "a…c")]
+    {
+        assert!(!is_as_shown(line, shown), "{line} {shown}");
+    }
+}
+
+#[test]
+fn every_setting_is_in_the_table_with_its_default() {
+    let rows: Vec<Vec<&str>> = README
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+        .collect();
+    let loaded = doorward::config::load(&doorward::config::Flags::default(), std::iter::empty());
+    for setting in loaded.expect("the defaults are valid").settings {
+        let row = rows.iter().find(|row| row[1] == setting.key);
+        let row = row.unwrap_or_else(|| panic!("{} is not in the README", setting.key));
+        let default = row[2];
+        let derived = ["unset", "[]"].contains(&default)
+            || default.contains("public_url")
+            || default.contains("listen");
+        assert!(
+            derived || default == setting.value.trim_matches('"'),
+            "{}: {default} or {}",
+            setting.key,
+            setting.value
+        );
+    }
+}
