@@ -1,0 +1,83 @@
+# Everything a developer does with this repository. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET)/release/doorward
+DIST := $(TARGET)/dist
+SPEC := openapi/doorward.json
+# More words for `make run`: make run ARGS="--listen 127.0.0.1:9000"
+ARGS ?=
+
+##@ Every day
+.PHONY: help run test fmt lint doc
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
+	  /^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start the server, with nothing configured (more arguments: ARGS="...")
+	$(CARGO) run --release --locked -- serve $(ARGS)
+
+test: ## Run every Rust test: unit, integration and documentation
+	$(CARGO) test --locked
+
+fmt: ## Format the code
+	$(CARGO) fmt
+
+lint: ## Let clippy read the code; a warning is an error
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+
+doc: ## Build the crate's documentation; a broken link is an error
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+
+##@ The spec
+.PHONY: openapi openapi-check
+openapi: ## Write openapi/doorward.json from the code
+	@mkdir -p $(dir $(SPEC)) $(TARGET)
+	$(CARGO) run --locked --quiet -- openapi > $(TARGET)/openapi.json
+	@mv $(TARGET)/openapi.json $(SPEC)
+	@echo "wrote $(SPEC)"
+
+openapi-check: ## Fail if the committed spec is not what the code says
+	@mkdir -p $(TARGET)
+	$(CARGO) run --locked --quiet -- openapi > $(TARGET)/openapi.json
+	@diff -u $(SPEC) $(TARGET)/openapi.json \
+	  || { echo "$(SPEC) is not what the code says: run 'make openapi' and review the diff" >&2; exit 1; }
+
+##@ Before a push
+.PHONY: check fmt-check verify-only unit-check e2e
+check: fmt-check lint verify-only doc openapi-check unit-check test ## Everything that must pass, but the browser tests
+
+fmt-check: ## Fail if `make fmt` would change something
+	$(CARGO) fmt --check
+
+verify-only: ## Check the library without the server: what another service embeds
+	$(CARGO) clippy --lib --no-default-features --locked -- -D warnings
+
+unit-check: ## Let systemd judge packaging/doorward.service, where it is installed
+	@packaging/verify-unit.sh
+
+e2e: ## Run the browser tests against a release build
+	@if [ -f tests/e2e/run.sh ]; then bash tests/e2e/run.sh; \
+	else echo "e2e: SKIPPED, there is no tests/e2e/run.sh"; fi
+
+##@ To ship it
+.PHONY: release dist clean
+release: ## Build the binary to ship and print its size
+	$(CARGO) build --release --locked
+	@printf '%s: %s MiB\n' $(BINARY) "$$(wc -c < $(BINARY) | awk '{ printf "%.1f", $$1 / 1048576 }')"
+
+dist: release ## Collect binary, man pages and completions in target/dist
+	@mkdir -p $(DIST)/man $(DIST)/completions
+	cp $(BINARY) $(DIST)/
+	$(BINARY) man $(DIST)/man
+	$(BINARY) completions bash > $(DIST)/completions/doorward.bash
+	$(BINARY) completions zsh > $(DIST)/completions/_doorward
+	$(BINARY) completions fish > $(DIST)/completions/doorward.fish
+
+clean: ## Remove what was built; data/ stays
+	$(CARGO) clean
