@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use poem::{Endpoint, FromRequest, IntoResponse, Middleware, Request, RequestBody, Response};
-use poem_openapi::registry::{MetaSecurityScheme, Registry};
+use poem_openapi::registry::{
+    MetaParamIn, MetaSchema, MetaSchemaRef, MetaSecurityScheme, Registry,
+};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 
 use super::Web;
@@ -176,5 +178,31 @@ impl<'a> ApiExtractor<'a> for Guarded {
     ) -> poem::Result<Self> {
         let envelope = Envelope::open(Web::of(request)?, request);
         Ok(Self { caller: admit(&envelope).await?, envelope })
+    }
+}
+
+/// The `X-CSRF-Token` header, for the spec: the guard has checked it before the handler runs.
+pub struct CsrfHeader;
+
+impl<'a> ApiExtractor<'a> for CsrfHeader {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        let schema = MetaSchema { max_length: Some(128), ..MetaSchema::new("string") };
+        Some(MetaSchemaRef::Inline(Box::new(schema)))
+    }
+
+    async fn from_request(
+        _request: &'a Request,
+        _body: &mut RequestBody,
+        _options: ExtractParamOptions<String>,
+    ) -> poem::Result<Self> {
+        Ok(Self)
     }
 }

@@ -23,7 +23,7 @@ use crate::metric;
 const CONNECTIONS: usize = 4096;
 
 /// How long the headers of a request may take, and how long a connection may lie idle.
-const HEADER_TIME: Duration = Duration::from_secs(15);
+const HEADER_TIME: Duration = Duration::from_secs(30);
 
 /// How long a peer may refuse to take what is sent to it.
 const WRITE_TIME: Duration = Duration::from_secs(15);

@@ -27,7 +27,7 @@ pub fn yaml() -> String {
 }
 
 /// What poem-openapi leaves to be desired: the version, public operations that say so, closed
-/// objects, and references without decoration.
+/// objects, plain references and media types.
 fn tidy(generated: &str) -> Value {
     let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
     document["openapi"] = json!(OPENAPI);
@@ -49,7 +49,7 @@ fn tidy(generated: &str) -> Value {
 }
 
 /// `allOf: [{$ref}, {description}]` becomes the `$ref`: generators make a class of their own for
-/// each such field otherwise. Trailing blanks go.
+/// each such field otherwise. Media types lose their charset, texts their trailing blanks.
 fn simplify(value: &mut Value) {
     let reference = value
         .get("allOf")
@@ -59,7 +59,13 @@ fn simplify(value: &mut Value) {
         *value = reference;
     }
     match value {
-        Value::Object(members) => members.values_mut().for_each(simplify),
+        Value::Object(members) => {
+            // JSON is UTF-8 (RFC 8259 §8.1); generators look for the plain media type.
+            if let Some(content) = members.remove("application/json; charset=utf-8") {
+                members.insert("application/json".to_owned(), content);
+            }
+            members.values_mut().for_each(simplify);
+        }
         Value::Array(items) => items.iter_mut().for_each(simplify),
         Value::String(text) => *text = text.trim_end().to_owned(),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -5,7 +5,6 @@ use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Tag;
 use super::refused::{BODY, GUARD, Refused, codes};
-use super::sessions::CsrfHeader;
 use super::types::{
     Credentials, Delivery, Message, RefreshToken, Refreshed, Registered, Session, SignedIn, User,
 };
@@ -14,7 +13,7 @@ use crate::flows::logout::FoundBy;
 use crate::flows::{self, mint::Issued};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::envelope::Envelope;
-use crate::http::guard::Guarded;
+use crate::http::guard::{CsrfHeader, Guarded};
 use crate::http::problem::Code;
 
 pub(in crate::http) struct AuthApi;
@@ -164,7 +163,9 @@ impl AuthApi {
     async fn logout_all(
         &self,
         guarded: Guarded,
-        #[oai(name = "X-CSRF-Token")] _csrf: CsrfHeader,
+        /// The value of the `csrfToken` cookie; needed when the caller is known by cookie.
+        #[oai(name = "X-CSRF-Token")]
+        _csrf: CsrfHeader,
     ) -> Result<Json<Message>, Refused<LogoutAll>> {
         let Guarded { caller, envelope } = guarded;
         flows::logout::logout_all(&envelope.web.app, &caller, envelope.client.clone()).await?;

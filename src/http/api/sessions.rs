@@ -1,6 +1,6 @@
 //! The caller's devices.
 
-use poem_openapi::param::{Header, Path};
+use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, OpenApi};
 use uuid::Uuid;
@@ -10,14 +10,10 @@ use super::refused::{GUARD, Refused, codes};
 use super::types::{Session, SessionList};
 use crate::domain::id::SessionId;
 use crate::flows;
-use crate::http::guard::Guarded;
+use crate::http::guard::{CsrfHeader, Guarded};
 use crate::http::problem::Code;
 
 pub(in crate::http) struct SessionsApi;
-
-/// The value of the `csrfToken` cookie; needed when the caller is known by cookie. The guard
-/// has checked it before the handler runs: here it is for the spec.
-pub(super) type CsrfHeader = Header<Option<String>>;
 
 codes! {
     /// Of `listSessions`.
@@ -58,7 +54,9 @@ impl SessionsApi {
     async fn revoke_session(
         &self,
         guarded: Guarded,
-        #[oai(name = "X-CSRF-Token")] _csrf: CsrfHeader,
+        /// The value of the `csrfToken` cookie; needed when the caller is known by cookie.
+        #[oai(name = "X-CSRF-Token")]
+        _csrf: CsrfHeader,
         /// The id of the session.
         #[oai(name = "sessionId")]
         session_id: Path<Uuid>,

@@ -22,12 +22,17 @@ const HOOK: &str = "dom_id: '#ui',";
 const SETTINGS: &str = r"dom_id: '#ui',
         tryItOutEnabled: true,
         displayOperationId: true,
+        defaultModelsExpandDepth: 0,
         withCredentials: true,
         requestInterceptor: (request) => {
             const csrf = document.cookie.match(/(?:^|; )(?:__Host-|__Secure-)?csrfToken=([^;]*)/);
             if (csrf) request.headers['X-CSRF-Token'] = csrf[1];
             return request;
         },";
+
+/// The title, and what keeps the operation ids on one line.
+const HEAD: &str = "<title>Doorward</title>
+    <style>.swagger-ui .opblock .opblock-summary .opblock-summary-operation-id { flex: none; }</style>";
 
 /// A door in its frame.
 const FAVICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#1f6f5c" d="M2 15V1h12v14z"/><path fill="#fff" d="M4 3h8v12H4z"/><path fill="#1f6f5c" d="M5 4l6 1v10H5z"/><circle cx="9.5" cy="9.5" r=".8" fill="#fff"/></svg>"##;
@@ -79,7 +84,7 @@ fn swagger_ui() -> String {
     let document = crate::http::api::service().spec();
     page.replacen(&document, &spec::json(), 1)
         .replacen(HOOK, SETTINGS, 1)
-        .replacen("<title>Swagger UI</title>", "<title>Doorward</title>", 1)
+        .replacen("<title>Swagger UI</title>", HEAD, 1)
         .trim_start()
         .replacen("<html", "<!doctype html>\n<html lang=\"en\"", 1)
 }
@@ -132,11 +137,12 @@ impl Asset {
             .header(header::ETAG, &self.etag)
             .header(header::CACHE_CONTROL, "no-cache")
             .header(header::VARY, "Accept-Encoding");
-        if has(header::IF_NONE_MATCH, &self.etag) {
-            return builder.status(StatusCode::NOT_MODIFIED).finish();
-        }
+        // A 304 too: its headers replace those the browser kept (RFC 9111 §4.3.4).
         if let Some(csp) = self.csp.as_ref().and_then(|csp| HeaderValue::from_str(csp).ok()) {
             builder = builder.header(header::CONTENT_SECURITY_POLICY, csp);
+        }
+        if has(header::IF_NONE_MATCH, &self.etag) {
+            return builder.status(StatusCode::NOT_MODIFIED).finish();
         }
         builder = builder.content_type(self.content_type);
         if !self.gzipped.is_empty() && has(header::ACCEPT_ENCODING, "gzip") {
@@ -158,6 +164,15 @@ mod tests {
         assert!(page.contains(r#""openapi": "3.0.3""#));
         assert!(page.contains("<title>Doorward</title>"));
         assert_eq!(content_security_policy(&page).matches("'sha256-").count(), 2);
+    }
+
+    #[test]
+    fn a_revalidated_page_keeps_its_policy() {
+        let request = Request::builder().header(header::IF_NONE_MATCH, &PAGE.etag).finish();
+        let response = PAGE.serve(&request);
+        assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+        let policy = response.header(header::CONTENT_SECURITY_POLICY);
+        assert_eq!(policy, PAGE.csp.as_deref());
     }
 
     #[test]
