@@ -1,11 +1,11 @@
 //! All SQL. The public methods of [`Store`] are the seam to another engine: each is one domain
 //! operation in exactly one transaction, and none has a type of SQLite's in its signature.
 //!
-//! - [`writer`]: the one thread that writes, in group commits. Nothing else opens a transaction.
-//! - [`rotation`]: the rotation transaction, whole, in one file.
-//! - [`sessions`], [`users`], [`audit`], [`upkeep`]: the other operations.
-//! - [`notes`], [`revocations`]: what is kept in memory so that a guarded request touches no disk.
-//! - [`schema`]: opening, settings, migrations.
+//! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
+//! - `rotation`: the rotation transaction, whole, in one file.
+//! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
+//! - `notes`, `revocations`: what is kept in memory so that a guarded request touches no disk.
+//! - `schema`: opening, settings, migrations.
 
 mod audit;
 mod notes;

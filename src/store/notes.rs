@@ -4,7 +4,7 @@
 //! commit. `judge` is shown the row and its note together, so nothing waits for the disk.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
@@ -29,6 +29,8 @@ struct Note {
     last_used_at: Timestamp,
     /// The `last_used_at` that has been written; `None` when the confirmation has not been.
     written: Option<Timestamp>,
+    /// Whether it waits to be written.
+    is_queued: bool,
 }
 
 impl Note {
@@ -40,30 +42,54 @@ impl Note {
 /// A note as it was written.
 pub(super) struct Written(SessionId, Note);
 
+/// All notes, and which of them wait to be written.
 #[derive(Default)]
-pub(super) struct Notes(Mutex<HashMap<SessionId, Note>>);
+struct Table {
+    notes: HashMap<SessionId, Note>,
+    queue: Vec<SessionId>,
+}
+
+impl Table {
+    fn queue_if_due(&mut self, id: SessionId) {
+        if let Some(note) = self.notes.get_mut(&id)
+            && note.is_due()
+            && !note.is_queued
+        {
+            note.is_queued = true;
+            self.queue.push(id);
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Notes(Mutex<Table>);
 
 impl Notes {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Note>> {
+    fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An access token of `generation` passed the guard. One of an older generation than has
     /// been seen confirms nothing, but is a sign of life.
     pub(super) fn record(&self, session: SessionId, generation: Generation, now: Now) {
-        let fresh =
-            Note { generation, confirmed_at: now.steady, last_used_at: now.wall, written: None };
-        let mut notes = self.lock();
-        let note = notes.entry(session).or_insert(fresh);
+        let mut table = self.lock();
+        let note = table.notes.entry(session).or_insert(Note {
+            generation,
+            confirmed_at: now.steady,
+            last_used_at: now.wall,
+            written: None,
+            is_queued: false,
+        });
         if note.generation < generation {
-            *note = fresh;
+            (note.generation, note.confirmed_at, note.written) = (generation, now.steady, None);
         }
         note.last_used_at = now.wall;
+        table.queue_if_due(session);
     }
 
     /// The session as it will be once its note is written.
     pub(super) fn complete(&self, session: Session) -> Session {
-        let note = self.lock().get(&session.id).copied();
+        let note = self.lock().notes.get(&session.id).copied();
         let Some(note) = note else { return session };
         let mut session = session.with_confirmation(Some((note.generation, note.confirmed_at)));
         session.last_used_at = session.last_used_at.max(note.last_used_at);
@@ -72,18 +98,16 @@ impl Notes {
 
     /// Whether there is anything to write.
     pub(super) fn are_due(&self) -> bool {
-        self.lock().values().any(Note::is_due)
+        !self.lock().queue.is_empty()
     }
 
     /// Writes what is due. A confirmation counts only for the generation that it was seen for.
     pub(super) fn write(&self, sql: &Connection) -> rusqlite::Result<Vec<Written>> {
-        let due: Vec<_> = self
-            .lock()
-            .iter()
-            .filter(|(_, note)| note.is_due())
-            .take(BATCH)
-            .map(|(id, note)| Written(*id, *note))
-            .collect();
+        let due: Vec<_> = {
+            let table = self.lock();
+            let first = table.queue.iter().take(BATCH);
+            first.filter_map(|id| table.notes.get(id).map(|note| Written(*id, *note))).collect()
+        };
         for Written(id, note) in &due {
             sql.prepare_cached(
                 "UPDATE sessions SET confirmed_at = ?3
@@ -103,20 +127,26 @@ impl Notes {
         Ok(due)
     }
 
-    /// After the commit: what was written need not be written again.
+    /// After the commit, and only then, what was written leaves the queue. Only the writer takes
+    /// from it, so what was written is still its beginning.
     pub(super) fn settle(&self, written: &[Written]) {
-        let mut notes = self.lock();
+        let mut table = self.lock();
+        table.queue.drain(..written.len());
         for Written(id, was) in written {
-            if let Some(note) = notes.get_mut(id)
-                && note.generation == was.generation
-            {
-                note.written = Some(was.last_used_at);
+            if let Some(note) = table.notes.get_mut(id) {
+                note.is_queued = false;
+                if note.generation == was.generation {
+                    note.written = Some(was.last_used_at);
+                }
             }
+            // It may have changed in the meantime.
+            table.queue_if_due(*id);
         }
     }
 
     /// Drops written notes of sessions that have been quiet for a while.
     pub(super) fn prune(&self, now: Now) {
-        self.lock().retain(|_, note| note.is_due() || now.wall.since(note.last_used_at) < KEEP);
+        let keep = |note: &Note| note.is_queued || now.wall.since(note.last_used_at) < KEEP;
+        self.lock().notes.retain(|_, note| keep(note));
     }
 }

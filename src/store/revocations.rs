@@ -38,12 +38,28 @@ pub enum Standing {
     Stale,
 }
 
+/// When a revocation was read from the database; `None` until then, and so long it is kept. The
+/// wall clock's part is that of the revocation itself, if that is later (the clock was ahead).
+type ReadAt = Option<Now>;
+
 #[derive(Default)]
 struct Table {
-    ended: HashMap<SessionId, Timestamp>,
-    claims: HashMap<UserId, (Identity, Timestamp)>,
+    ended: HashMap<SessionId, ReadAt>,
+    claims: HashMap<UserId, (Identity, ReadAt)>,
     last_seq: i64,
-    noted_at: Option<Timestamp>,
+}
+
+impl Table {
+    fn insert(&mut self, revocation: Revocation, read_at: ReadAt) {
+        match revocation {
+            Revocation::Session(id) => {
+                self.ended.insert(id, read_at);
+            }
+            Revocation::Claims(id, identity) => {
+                self.claims.insert(id, (identity, read_at));
+            }
+        }
+    }
 }
 
 pub(super) struct Revocations {
@@ -65,7 +81,7 @@ impl Revocations {
             [now.wall.minus(keep).as_millis()],
             |row| row.get(0),
         )?;
-        let table = Table { last_seq: first - 1, noted_at: Some(now.steady), ..Table::default() };
+        let table = Table { last_seq: first - 1, ..Table::default() };
         let revocations = Self { keep, table: RwLock::new(table) };
         revocations.follow(sql, now)?;
         Ok(revocations)
@@ -75,36 +91,41 @@ impl Revocations {
     pub(super) fn follow(&self, sql: &Connection, now: Now) -> rusqlite::Result<()> {
         let since = self.table.read().unwrap_or_else(PoisonError::into_inner).last_seq;
         let mut rows = sql.prepare_cached(
-            "SELECT seq, session_id, user_id FROM revocations WHERE seq > ?1 ORDER BY seq",
+            "SELECT seq, at, session_id, user_id FROM revocations WHERE seq > ?1 ORDER BY seq",
         )?;
         let rows = rows.query_map([since], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, Option<Uuid>>(1)?,
-                row.get::<_, Option<Uuid>>(2)?,
-            ))
+            let at = Timestamp::from_millis(row.get(1)?);
+            let session: Option<Uuid> = row.get(2)?;
+            let user: Option<Uuid> = row.get(3)?;
+            Ok((row.get(0)?, at, session.map(SessionId), user.map(UserId)))
         })?;
         let mut last = since;
         let mut found = Vec::new();
         for row in rows {
-            let (seq, session, user) = row?;
+            let (seq, at, session, user) = row?;
             last = seq;
-            found.extend(session.map(|id| Revocation::Session(SessionId(id))));
-            if let Some(id) = user.map(UserId)
+            let read_at = Some(Now { wall: at.max(now.wall), ..now });
+            found.extend(session.map(|id| (Revocation::Session(id), read_at)));
+            if let Some(id) = user
                 && let Some(user) = users::by_id(sql, id).optional()?
             {
-                found.push(Revocation::Claims(id, user.user.identity()));
+                found.push((Revocation::Claims(id, user.user.identity()), read_at));
             }
         }
-        // Before they are applied: what is found must not be stamped with a look long past, or it
-        // would be forgotten at once.
-        self.table.write().unwrap_or_else(PoisonError::into_inner).noted_at = Some(now.steady);
-        self.apply(found);
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        for (revocation, read_at) in found {
+            table.insert(revocation, read_at);
+        }
         table.last_seq = table.last_seq.max(last);
-        let oldest = now.steady.minus(self.keep);
-        table.ended.retain(|_, at| *at > oldest);
-        table.claims.retain(|_, (_, at)| *at > oldest);
+        // Both clocks must say that it is over: the steady one may have slept, and the wall clock,
+        // which decides over access tokens, may have been set back.
+        let is_kept = |read_at: &ReadAt| {
+            read_at.is_none_or(|at| {
+                now.steady.since(at.steady) < self.keep || now.wall.since(at.wall) < self.keep
+            })
+        };
+        table.ended.retain(|_, read_at| is_kept(read_at));
+        table.claims.retain(|_, (_, read_at)| is_kept(read_at));
         Ok(())
     }
 
@@ -114,17 +135,8 @@ impl Revocations {
             return;
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        // Stamped with the last look at the clock, moved ahead so that it is kept long enough.
-        let at = table.noted_at.unwrap_or(Timestamp::from_millis(0)).plus(MARGIN);
         for revocation in revoked {
-            match revocation {
-                Revocation::Session(id) => {
-                    table.ended.insert(id, at);
-                }
-                Revocation::Claims(id, identity) => {
-                    table.claims.insert(id, (identity, at));
-                }
-            }
+            table.insert(revocation, None);
         }
     }
 
