@@ -1,0 +1,480 @@
+//! The world around `judge`: one session's row, a browser whose tabs share a jar, requests and
+//! answers in flight, crashes, and a thief.
+//!
+//! Ages and generations are relative (how long ago, how many generations behind) and capped
+//! where nothing depends on more, so that the search is complete without a horizon. One tick
+//! is a second; the settings below are small but keep the order of the real ones: the life of
+//! an access token is more than twice the grace, the lost-response window longer than that.
+
+use std::time::Duration;
+
+use doorward::domain::id::{Generation, SessionId, UserId};
+use doorward::domain::secret::{KeyId, LookupHash, Proof, Salt, Secret};
+use doorward::domain::session::{
+    Case, Client, EndReason, Presented, ReusePolicy, Session, SessionPolicy, Verdict, judge,
+};
+use doorward::domain::time::{Now, Timestamp};
+use uuid::Uuid;
+
+pub(crate) const GRACE: u8 = 2;
+pub(crate) const WINDOW: u8 = 7;
+pub(crate) const ACCESS_LIFE: u8 = 5;
+
+/// Nothing depends on an age beyond this, or on being more generations behind.
+const MAX_AGE: u8 = WINDOW + 1;
+const MAX_BEHIND: u8 = 3;
+
+/// The generation that stands for "current" when `judge` is called.
+const CURRENT: u32 = 100;
+const NOW: i64 = 1_000_000_000;
+
+/// A refresh or access token: how many generations behind, or of a session that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Token {
+    Behind(u8),
+    OfOldSession,
+}
+
+/// The cookies: the refresh token, and the access token with the time that it has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Jar {
+    pub refresh: Token,
+    pub access: Token,
+    pub left: u8,
+}
+
+/// What is on its way. Its age runs from the moment the request was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Message {
+    Guarded {
+        jar: Jar,
+        age: u8,
+    },
+    /// To the refresh operation, before the access token has expired.
+    Refresh {
+        jar: Jar,
+        age: u8,
+    },
+    Logout {
+        jar: Jar,
+        age: u8,
+    },
+    Login {
+        jar: Option<Jar>,
+        age: u8,
+    },
+    Answer {
+        sets: Option<Jar>,
+        clears: bool,
+        age: u8,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct State {
+    pub rotated: u8,
+    pub confirmed: Option<u8>,
+    /// A confirmation that is not written yet; a crash loses it.
+    pub noted: Option<u8>,
+    pub ended: bool,
+    pub jar: Option<Jar>,
+    /// One message a tab at most; sorted, since tabs are alike.
+    pub tabs: Vec<Option<Message>>,
+    /// What the thief holds and has under way.
+    pub stolen: Option<Jar>,
+    pub thief: Option<Message>,
+}
+
+/// Which world is explored, and what is broken in it.
+#[derive(Clone, Copy)]
+pub(crate) struct World {
+    pub tabs: usize,
+    pub has_thief: bool,
+    /// How long a request and its answer may take together, in ticks.
+    pub slowest: u8,
+    pub flaw: Flaw,
+}
+
+/// The controls: each must be caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    StrictMode,
+    RetryWithoutRace,
+    RaceWithoutRetry,
+    SilentRotationConfirms,
+    ConfirmationOfAnyGeneration,
+    ReuseBeforeInvalid,
+    ReuseIsForgiven,
+    EndedSessionRotates,
+}
+
+impl World {
+    pub(crate) fn start(&self) -> State {
+        let signed_in =
+            Jar { refresh: Token::Behind(0), access: Token::Behind(0), left: ACCESS_LIFE };
+        State {
+            rotated: 0,
+            confirmed: None,
+            noted: None,
+            ended: false,
+            jar: Some(signed_in),
+            tabs: vec![None; self.tabs],
+            stolen: None,
+            thief: None,
+        }
+    }
+
+    fn policy(&self) -> SessionPolicy {
+        let seconds = |ticks: u8| Duration::from_secs(ticks.into());
+        SessionPolicy {
+            refresh_token_ttl: Duration::from_secs(1_000_000),
+            session_max_age: Duration::from_secs(1_000_000),
+            max_sessions_per_user: 50,
+            refresh_grace: if self.flaw == Flaw::StrictMode {
+                Duration::ZERO
+            } else {
+                seconds(GRACE)
+            },
+            lost_response_window: seconds(WINDOW),
+            reuse_policy: ReusePolicy::User,
+        }
+    }
+
+    /// The project's own verdict over a token in a state, but for the flaw that is planted.
+    fn verdict(&self, state: &State, token: Token) -> Verdict {
+        let behind = match token {
+            Token::Behind(behind) => behind,
+            Token::OfOldSession if self.flaw == Flaw::ReuseBeforeInvalid => return Verdict::Reuse,
+            Token::OfOldSession => 0,
+        };
+        let ended =
+            (state.ended || token == Token::OfOldSession) && self.flaw != Flaw::EndedSessionRotates;
+        if ended && self.flaw == Flaw::ReuseBeforeInvalid && behind > 0 {
+            return Verdict::Reuse;
+        }
+        let verdict = self.judge(state, behind, ended);
+        let is_race = state.rotated <= GRACE;
+        match (self.flaw, verdict) {
+            (Flaw::RetryWithoutRace, Verdict::Race) => Verdict::Reuse,
+            (Flaw::RaceWithoutRetry, Verdict::Retry) if !is_race => Verdict::Reuse,
+            (Flaw::ReuseIsForgiven, Verdict::Reuse) => Verdict::Race,
+            _ => verdict,
+        }
+    }
+
+    fn judge(&self, state: &State, behind: u8, ended: bool) -> Verdict {
+        let ago = |age: u8| Timestamp::from_millis(NOW - i64::from(age) * 1000);
+        let confirmed = state.confirmed.or(state.noted);
+        let session = Session {
+            id: SessionId(Uuid::nil()),
+            user_id: UserId(Uuid::nil()),
+            created_at: ago(0),
+            generation: Generation(CURRENT),
+            secret_hash: LookupHash([0; 32]),
+            salt: Salt([0; 32]),
+            key_id: KeyId([0; 33]),
+            rotated_at: ago(state.rotated),
+            confirmed_at: confirmed.map(ago),
+            expires_at: Timestamp::from_millis(i64::MAX),
+            ends_at: Timestamp::from_millis(i64::MAX),
+            last_used_at: ago(0),
+            client: Client::default(),
+            ended: ended.then(|| (ago(0), EndReason::Logout)),
+        };
+        let secret = Secret::from_bytes([0; 32]);
+        let presented = Presented {
+            user: session.user_id,
+            session: session.id,
+            generation: Generation(CURRENT - u32::from(behind)),
+            secret: secret.clone(),
+        };
+        let proof = match behind {
+            0 => Proof::Current,
+            1 => Proof::Parent(secret),
+            _ => Proof::Nothing,
+        };
+        let case = Case {
+            session: Some(&session),
+            user_is_active: true,
+            presented: &presented,
+            proof: &proof,
+            now: Now { wall: ago(0), steady: ago(0) },
+        };
+        judge(&case, &self.policy())
+    }
+
+    /// Every step that is possible.
+    pub(crate) fn next(&self, state: &State) -> Vec<(String, State, Option<String>)> {
+        let mut steps = Vec::new();
+        let mut step = |name: String, mut state: State, violation: Option<String>| {
+            state.tabs.sort_unstable();
+            steps.push((name, state, violation));
+        };
+        if self.may_wait(state) {
+            step("a second passes".to_owned(), tick(state), None);
+        }
+        if state.noted.is_some() {
+            step("crash".to_owned(), State { noted: None, ..state.clone() }, None);
+            let written = State { confirmed: state.noted, noted: None, ..state.clone() };
+            step("the confirmation is written".to_owned(), written, None);
+        }
+        for tab in 0..state.tabs.len() {
+            // Tabs are alike: of those in the same situation one is enough.
+            if tab > 0 && state.tabs[tab] == state.tabs[tab - 1] {
+                continue;
+            }
+            match state.tabs[tab] {
+                None => {
+                    for (name, message) in requests(state) {
+                        let mut sent = state.clone();
+                        sent.tabs[tab] = Some(message);
+                        step(format!("a tab sends {name}"), sent, None);
+                    }
+                }
+                Some(message) => {
+                    let mut lost = state.clone();
+                    lost.tabs[tab] = None;
+                    step(format!("lost: {message:?}"), lost, None);
+                    let (name, mut state, answer, violation) = self.arrive(state, message, false);
+                    state.tabs[tab] = answer;
+                    step(name, state, violation);
+                }
+            }
+        }
+        if self.has_thief {
+            self.thief_steps(state, &mut step);
+        }
+        steps
+    }
+
+    fn thief_steps(&self, state: &State, step: &mut impl FnMut(String, State, Option<String>)) {
+        if let (None, Some(jar)) = (state.stolen, state.jar) {
+            step(
+                "the thief copies the jar".to_owned(),
+                State { stolen: Some(jar), ..state.clone() },
+                None,
+            );
+        }
+        match (state.stolen, state.thief) {
+            (Some(jar), None) => {
+                let sent = Message::Guarded { jar: Jar { left: 0, ..jar }, age: 0 };
+                step(
+                    "the thief refreshes".to_owned(),
+                    State { thief: Some(sent), ..state.clone() },
+                    None,
+                );
+            }
+            (Some(_), Some(Message::Answer { sets, .. })) => {
+                let mut got = State { thief: None, ..state.clone() };
+                got.stolen = sets.or(state.stolen);
+                step("the thief gets the answer".to_owned(), got, None);
+            }
+            (Some(_), Some(message)) => {
+                let (name, mut state, answer, violation) = self.arrive(state, message, true);
+                state.thief = answer;
+                step(format!("thief: {name}"), state, violation);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// A request reaches the server, or an answer the browser.
+    fn arrive(
+        &self,
+        state: &State,
+        message: Message,
+        is_thief: bool,
+    ) -> (String, State, Option<Message>, Option<String>) {
+        let mut after = state.clone();
+        match message {
+            Message::Answer { sets, clears, .. } => {
+                after.jar = if clears { None } else { sets.or(state.jar) };
+                ("the browser gets the answer".to_owned(), after, None, None)
+            }
+            Message::Logout { jar, age } => {
+                // Any authentic generation of the session ends it.
+                if matches!(jar.refresh, Token::Behind(_)) {
+                    after.ended = true;
+                }
+                let answer = Message::Answer { sets: None, clears: true, age };
+                ("logout".to_owned(), after, Some(answer), None)
+            }
+            Message::Login { age, .. } => {
+                renew(&mut after);
+                let fresh =
+                    Jar { refresh: Token::Behind(0), access: Token::Behind(0), left: ACCESS_LIFE };
+                let answer = Message::Answer { sets: Some(fresh), clears: false, age };
+                ("login".to_owned(), after, Some(answer), None)
+            }
+            Message::Guarded { jar, age } => {
+                let alive = matches!(jar.access, Token::Behind(_)) && !state.ended;
+                if jar.left == 0 || !alive {
+                    return self.rotate(state, jar, age, is_thief);
+                }
+                let confirms = jar.access == Token::Behind(0)
+                    || self.flaw == Flaw::ConfirmationOfAnyGeneration;
+                if confirms && state.confirmed.is_none() && state.noted.is_none() {
+                    after.noted = Some(0);
+                }
+                let answer = Message::Answer { sets: None, clears: false, age };
+                ("the guard lets it pass".to_owned(), after, Some(answer), None)
+            }
+            Message::Refresh { jar, age } => self.rotate(state, jar, age, is_thief),
+        }
+    }
+
+    /// A refresh token reaches `judge`.
+    fn rotate(
+        &self,
+        state: &State,
+        jar: Jar,
+        age: u8,
+        is_thief: bool,
+    ) -> (String, State, Option<Message>, Option<String>) {
+        let mut after = state.clone();
+        let verdict = self.verdict(state, jar.refresh);
+        let violation = self.violation(state, jar.refresh, verdict, is_thief);
+        let sets = self.apply(&mut after, verdict);
+        let answer = Message::Answer { sets, clears: verdict == Verdict::Reuse, age };
+        (format!("{verdict:?} for {:?}", jar.refresh), after, Some(answer), violation)
+    }
+
+    /// What a verdict does to the row; the cookies that it sets.
+    fn apply(&self, state: &mut State, verdict: Verdict) -> Option<Jar> {
+        match verdict {
+            Verdict::Rotate => {
+                age_tokens(state, |token| match token {
+                    Token::Behind(behind) => Token::Behind((behind + 1).min(MAX_BEHIND)),
+                    Token::OfOldSession => token,
+                });
+                (state.rotated, state.confirmed, state.noted) = (0, None, None);
+                if self.flaw == Flaw::SilentRotationConfirms {
+                    state.noted = Some(0);
+                }
+            }
+            Verdict::Retry | Verdict::Race => {}
+            Verdict::Lost | Verdict::Reuse => {
+                state.ended = true;
+                return None;
+            }
+            Verdict::Invalid(_) | Verdict::Foreign | Verdict::Late => return None,
+        }
+        Some(Jar { refresh: Token::Behind(0), access: Token::Behind(0), left: ACCESS_LIFE })
+    }
+
+    /// What must never happen.
+    fn violation(
+        &self,
+        state: &State,
+        token: Token,
+        verdict: Verdict,
+        is_thief: bool,
+    ) -> Option<String> {
+        let accused = matches!(verdict, Verdict::Reuse | Verdict::Foreign);
+        if accused && !self.has_thief {
+            return Some(format!("an honest client is accused: {verdict:?}"));
+        }
+        let yields = matches!(verdict, Verdict::Rotate | Verdict::Retry | Verdict::Race);
+        if yields && (state.ended || token == Token::OfOldSession) {
+            return Some("a session that has ended lives again".to_owned());
+        }
+        // Written from the promise, not from the code: a superseded token whose successor has
+        // been seen in use, after the grace.
+        let seen = state.confirmed.or(state.noted);
+        let superseded = matches!(token, Token::Behind(behind) if behind > 0);
+        let late = state.rotated > GRACE && seen.is_some_and(|age| age > GRACE);
+        if superseded && late && !state.ended && verdict != Verdict::Reuse {
+            let who = if is_thief { "the thief" } else { "the browser" };
+            return Some(format!("{who} replays a superseded token, and it is {verdict:?}"));
+        }
+        None
+    }
+
+    /// Time may pass as long as nothing under way becomes slower than is assumed.
+    fn may_wait(&self, state: &State) -> bool {
+        let under_way = state.tabs.iter().chain([&state.thief]).flatten();
+        under_way.map(age).all(|age| age + 1 < self.slowest)
+    }
+}
+
+/// What a tab can send with the jar as it is.
+fn requests(state: &State) -> Vec<(&'static str, Message)> {
+    let login = ("a login", Message::Login { jar: state.jar, age: 0 });
+    match state.jar {
+        None => vec![login],
+        Some(jar) => {
+            let mut requests = vec![
+                ("a guarded request", Message::Guarded { jar, age: 0 }),
+                ("a logout", Message::Logout { jar, age: 0 }),
+                login,
+            ];
+            // A page that renews ahead of time, but not as often as the grace.
+            if jar.left < ACCESS_LIFE - GRACE {
+                requests.push(("a refresh", Message::Refresh { jar, age: 0 }));
+            }
+            requests
+        }
+    }
+}
+
+const fn age(message: &Message) -> u8 {
+    match message {
+        Message::Guarded { age, .. }
+        | Message::Refresh { age, .. }
+        | Message::Logout { age, .. }
+        | Message::Login { age, .. }
+        | Message::Answer { age, .. } => *age,
+    }
+}
+
+fn tick(state: &State) -> State {
+    let older = |age: u8| (age + 1).min(MAX_AGE);
+    let mut state = state.clone();
+    state.rotated = older(state.rotated);
+    state.confirmed = state.confirmed.map(older);
+    state.noted = state.noted.map(older);
+    let jar = |jar: &mut Jar| jar.left = jar.left.saturating_sub(1);
+    state.jar.as_mut().map(jar);
+    state.stolen.as_mut().map(jar);
+    for message in state.tabs.iter_mut().chain([&mut state.thief]).flatten() {
+        match message {
+            Message::Guarded { jar: it, age }
+            | Message::Refresh { jar: it, age }
+            | Message::Logout { jar: it, age } => {
+                jar(it);
+                *age += 1;
+            }
+            Message::Login { jar: it, age } | Message::Answer { sets: it, age, .. } => {
+                it.as_mut().map(jar);
+                *age += 1;
+            }
+        }
+    }
+    state
+}
+
+/// A new session in the place of the old one, whose tokens are all of an old session now.
+fn renew(state: &mut State) {
+    age_tokens(state, |_| Token::OfOldSession);
+    (state.rotated, state.confirmed, state.noted, state.ended) = (0, None, None, false);
+}
+
+fn age_tokens(state: &mut State, change: impl Fn(Token) -> Token) {
+    let jar = |jar: &mut Jar| {
+        jar.refresh = change(jar.refresh);
+        jar.access = change(jar.access);
+    };
+    state.jar.as_mut().map(jar);
+    state.stolen.as_mut().map(jar);
+    for message in state.tabs.iter_mut().chain([&mut state.thief]).flatten() {
+        match message {
+            Message::Guarded { jar: it, .. }
+            | Message::Refresh { jar: it, .. }
+            | Message::Logout { jar: it, .. } => jar(it),
+            Message::Login { jar: it, .. } | Message::Answer { sets: it, .. } => {
+                it.as_mut().map(jar);
+            }
+        }
+    }
+}
