@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use poem::handler;
 use poem::web::Data;
-use poem::{IntoResponse, Response, handler};
 use tokio::sync::Mutex;
 
 use crate::app::App;
@@ -23,11 +23,11 @@ pub(crate) fn healthz() -> &'static str {
 
 /// The database answers a write.
 #[handler]
-pub(crate) async fn readyz(web: Data<&Arc<Web>>) -> Response {
+pub(crate) async fn readyz(web: Data<&Arc<Web>>) -> Result<&'static str, Problem> {
     if web.readiness.is_ready(&web.app).await {
-        "ready\n".into_response()
+        Ok("ready\n")
     } else {
-        Problem::from(Code::Unavailable).into_response()
+        Err(Code::Unavailable.into())
     }
 }
 

@@ -1,0 +1,29 @@
+//! The HTTP contract, told as stories: in process, over loopback sockets, on a fake clock.
+//! Every answer is also held against the published spec (`harness/spec.rs`).
+#![expect(
+    clippy::expect_used,
+    clippy::unchecked_time_subtraction,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests may panic, and are no library"
+)]
+
+mod harness;
+
+mod cookies;
+mod csrf;
+mod edge;
+mod guard;
+mod input;
+mod login;
+mod logout;
+mod origins;
+mod outage;
+mod pages;
+mod refresh;
+mod register;
+mod rotation;
+mod sessions;
+mod throttles;
+mod tokens;
+mod walk;
