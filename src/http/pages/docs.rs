@@ -26,7 +26,7 @@ const SETTINGS: &str = r"dom_id: '#ui',
         withCredentials: true,
         requestInterceptor: (request) => {
             const csrf = document.cookie.match(/(?:^|; )(?:__Host-|__Secure-)?csrfToken=([^;]*)/);
-            if (csrf) request.headers['X-CSRF-Token'] = csrf[1];
+            if (csrf && request.method !== 'GET') request.headers['X-CSRF-Token'] = csrf[1];
             return request;
         },";
 
