@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::clock::{Clock, Entropy};
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 use crate::crypto::hasher::{Costs, HashFault, Hasher};
 use crate::crypto::keyring::Keyring;
 use crate::domain::session::SessionPolicy;
@@ -15,8 +15,10 @@ use crate::store::Store;
 pub struct App {
     /// The settings in force.
     pub config: Config,
-    /// The issuer of access tokens, and where users find the server.
-    pub public_url: crate::config::PublicUrl,
+    /// Where users find the server.
+    pub public_url: PublicUrl,
+    /// The same as text: the issuer of access tokens.
+    pub issuer: String,
     /// Who is meant to accept access tokens.
     pub audience: String,
     /// The settings of sessions.
@@ -46,31 +48,43 @@ impl App {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, HashFault> {
-        let costs = Costs {
-            memory_kib: config.argon2_memory_kib,
-            iterations: config.argon2_iterations,
-            parallelism: config.argon2_parallelism,
-        };
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let policy = SessionPolicy {
+        let public_url = config.public_url(bound);
+        Ok(Self {
+            issuer: public_url.to_string(),
+            public_url,
+            audience: config.audience(bound),
+            policy: SessionPolicy::from(&config),
+            store,
+            keys: Arc::new(keys),
+            clock,
+            entropy,
+            hasher: Hasher::start(Costs::from(&config), threads)?,
+            throttles: Throttles::new(config.throttle),
+            config,
+        })
+    }
+}
+
+impl From<&Config> for SessionPolicy {
+    fn from(config: &Config) -> Self {
+        Self {
             refresh_token_ttl: config.refresh_token_ttl,
             session_max_age: config.session_max_age,
             max_sessions_per_user: config.max_sessions_per_user,
             refresh_grace: config.refresh_grace,
             lost_response_window: config.lost_response_window,
             reuse_policy: config.reuse_policy,
-        };
-        Ok(Self {
-            public_url: config.public_url(bound),
-            audience: config.audience(bound),
-            policy,
-            store,
-            keys: Arc::new(keys),
-            clock,
-            entropy,
-            hasher: Hasher::start(costs, threads)?,
-            throttles: Throttles::new(config.throttle),
-            config,
-        })
+        }
+    }
+}
+
+impl From<&Config> for Costs {
+    fn from(config: &Config) -> Self {
+        Self {
+            memory_kib: config.argon2_memory_kib,
+            iterations: config.argon2_iterations,
+            parallelism: config.argon2_parallelism,
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::crypto::hasher::HashFault;
 use crate::crypto::key_files::{self, KeyError};
 use crate::crypto::keyring::{Keyring, Root};
+use crate::domain::secret::KeyId;
 use crate::domain::time::Now;
 use crate::fault::Fault;
 use crate::http::guard::Guard;
@@ -118,7 +119,7 @@ impl Doorward {
         if let Err(fault) = app.store.write_notes(now).await {
             tracing::warn!(%fault, "the last confirmations could not be written");
         }
-        let _ = tokio::task::spawn_blocking(move || app.store.close()).await;
+        let _ = tokio::task::spawn_blocking(move || app.store.close_for_good()).await;
     }
 }
 
@@ -128,16 +129,23 @@ async fn load_keys(
     entropy: &dyn Entropy,
     now: Now,
 ) -> Result<Keyring, StartError> {
-    if let Some(path) = &config.key_file {
+    let in_use = store.keys_in_use(now).await?;
+    let (keys, place) = if let Some(path) = &config.key_file {
         let (keys, warning) = key_files::load_file(path)?;
         if let Some(warning) = warning {
             tracing::warn!("{warning}");
         }
-        return Ok(keys);
+        (keys, path.clone())
+    } else {
+        let dir = config.keys_dir();
+        let fresh = Root::from_bytes(random(entropy)?);
+        (key_files::load_dir(&dir, in_use.is_empty(), &fresh, now.wall)?, dir)
+    };
+    // A session depends on the key that it was made with: under others everybody would be
+    // signed out without a word.
+    let is_known = |id: &KeyId| keys.sets().any(|set| set.ratchet.id == *id);
+    if !in_use.is_empty() && !in_use.iter().any(is_known) {
+        return Err(KeyError::Others(place).into());
     }
-    // A session depends on the key that it was made with: with a fresh one in its place
-    // everybody would be signed out without a word.
-    let may_create = !store.has_live_sessions(now).await?;
-    let fresh = Root::from_bytes(random(entropy)?);
-    Ok(key_files::load_dir(&config.keys_dir(), may_create, &fresh, now.wall)?)
+    Ok(keys)
 }

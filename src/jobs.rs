@@ -1,11 +1,12 @@
 //! Background work. It ends when [`Jobs`] is dropped.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
 use crate::fault::Fault;
@@ -42,6 +43,8 @@ impl Jobs {
     }
 }
 
+/// Runs `job` once a `period`, the first time when one has passed: a machine may start with a
+/// wrong clock, and what a sweep has removed is gone.
 async fn every<F>(
     period: Duration,
     name: &'static str,
@@ -50,12 +53,18 @@ async fn every<F>(
 ) where
     F: Future<Output = Result<(), Fault>> + Send,
 {
-    let mut ticks = tokio::time::interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_failing = false;
     loop {
-        ticks.tick().await;
-        if let Err(fault) = job(Arc::clone(&app)).await {
-            tracing::warn!(%fault, job = name, "a background job failed and will be tried again");
+        tokio::time::sleep(period).await;
+        let run = AssertUnwindSafe(job(Arc::clone(&app))).catch_unwind().await;
+        let outcome = run.unwrap_or_else(|_| Err(Fault::internal("a background job panicked")));
+        match &outcome {
+            Err(fault) if !is_failing => {
+                tracing::warn!(%fault, job = name, "a background job fails; it is tried again and again");
+            }
+            Ok(()) if is_failing => tracing::info!(job = name, "a background job works again"),
+            Ok(()) | Err(_) => {}
         }
+        is_failing = outcome.is_err();
     }
 }

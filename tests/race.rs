@@ -334,8 +334,9 @@ async fn two_processes_on_one_file_do_not_fork_a_session() {
         tokio::spawn(async move {
             let store = if index % 2 == 0 { &world.store } else { &*other };
             let (new, _) = world.new_session();
-            let started =
-                store.start_session(ana.id, PASSWORD_HASH.to_owned(), None, new, world.now()).await;
+            let started = store
+                .start_session(ana.id, PASSWORD_HASH.to_owned(), None, &new, world.now())
+                .await;
             started.unwrap().map(|started| started.session.id)
         })
     });

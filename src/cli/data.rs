@@ -20,12 +20,7 @@ pub(super) struct Data {
 impl Data {
     /// A pool that hashes one password at a time, at the configured costs.
     pub(super) fn hasher(&self) -> Result<Hasher, Failure> {
-        let costs = Costs {
-            memory_kib: self.config.argon2_memory_kib,
-            iterations: self.config.argon2_iterations,
-            parallelism: self.config.argon2_parallelism,
-        };
-        Ok(Hasher::start(costs, 1)?)
+        Ok(Hasher::start(Costs::from(&self.config), 1)?)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use poem::{EndpointExt as _, Route, get};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
@@ -29,6 +29,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     metrics::install();
     raise_descriptor_limit();
 
+    let mut signals = Signals::listen()?;
     let _lock = lock(&config.data_dir)?;
     // Bound first, for the port of the public URL; listening only when all else is open.
     let (socket, bound) = bind(config.listen)?;
@@ -55,11 +56,12 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
         "Doorward is ready on {url} (listening on {bound}, Swagger UI at {url}/docs)"
     );
 
-    wait_for_signal().await?;
-    tracing::info!("stopping: finishing the requests under way");
+    signals.next().await;
+    tracing::info!("stopping: finishing the requests under way; a second signal ends them");
     let _ = stop.send(true);
-    for server in servers {
-        let _ = server.await;
+    tokio::select! {
+        () = signals.next() => tracing::warn!("stopping at once"),
+        () = async { for server in servers { let _ = server.await; } } => {}
     }
     doorward.close().await;
     tracing::info!("stopped");
@@ -110,15 +112,26 @@ fn listen(socket: TcpSocket, bound: SocketAddr) -> Result<TcpListener, Failure> 
     listener.map_err(|error| Failure::failed(format!("cannot listen on {bound}: {error}")))
 }
 
-async fn wait_for_signal() -> Result<(), Failure> {
-    let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, from before the server says that it is ready.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { terminate, interrupt })
     }
-    Ok(())
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn log_to_stderr(config: &Config) {

@@ -130,5 +130,18 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
             "allow_insecure with {url}: passwords and tokens cross the network unencrypted"
         ));
     }
+    if config.public_url.is_none() && config.listen.ip().is_unspecified() {
+        warnings.push(format!(
+            "public_url is unset, so that it is {url}: browsers reach the server under another \
+             name, and their requests are refused as coming from a foreign origin"
+        ));
+    }
+    if !config.listen.ip().is_loopback() && url.is_loopback() && !config.allow_insecure {
+        warnings.push(format!(
+            "listen {} is open to the network, while public_url {url} says that only this \
+             machine asks: passwords and tokens may cross the network unencrypted",
+            config.listen
+        ));
+    }
     warnings
 }

@@ -21,6 +21,13 @@ pub enum KeyError {
          session revoke --all` and start again", .0.display()
     )]
     Missing(PathBuf),
+    /// The database has sessions, and none was made with any of these keys.
+    #[error(
+        "the keys in {} are not those that the live sessions of the database were made with. Put \
+         the right ones in their place; or, to give the sessions up and sign everybody out, run \
+         `doorward session revoke --all` and start again", .0.display()
+    )]
+    Others(PathBuf),
     /// `key_file` names a file without a key in it.
     #[error(
         "no key in {}. It holds one PASERK secret (`k4.local.…`, 32 random bytes in base64url) a \
@@ -76,6 +83,9 @@ pub fn load_dir(
     fresh: &Root,
     now: Timestamp,
 ) -> Result<Keyring, KeyError> {
+    if !dir.exists() && !may_create {
+        return Err(KeyError::Missing(dir.to_owned()));
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -194,7 +194,7 @@ fn a_secret_is_read_back_from_a_token_and_from_nothing_else() -> Result<(), serd
         match serde_json::from_value::<Secret>(wrong.into()) {
             Ok(_) => panic!("{wrong:?} is read as a secret"),
             Err(error) => {
-                assert!(wrong.is_empty() || !error.to_string().contains(wrong), "{error}")
+                assert!(wrong.is_empty() || !error.to_string().contains(wrong), "{error}");
             }
         }
     }

@@ -36,6 +36,12 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(by)))
     }
 
+    /// The beginning of the second that this lies in.
+    #[must_use]
+    pub const fn floor_to_second(self) -> Self {
+        Self(self.0.div_euclid(1000) * 1000)
+    }
+
     /// How much later this is than `earlier`; zero when it is not later at all.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))

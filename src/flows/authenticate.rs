@@ -155,6 +155,10 @@ fn weigh(app: &App, token: &str, now: Now) -> Worth {
         Standing::Stale => return Worth::Aged,
         Standing::Good => {}
     }
+    if claims.iss != app.issuer || claims.aud != app.audience {
+        // Ours, from before the server moved.
+        return Worth::Aged;
+    }
     // A token outlives neither its own expiry nor the life that is configured now: for no
     // longer is it remembered which sessions have ended.
     if claims.is_current(now.wall) && now.wall < claims.iat.plus(app.config.access_token_ttl) {
@@ -164,10 +168,9 @@ fn weigh(app: &App, token: &str, now: Now) -> Worth {
     }
 }
 
-/// The claims of an access token of this server, whatever its times say.
+/// The claims of an access token that was signed with our keys, whatever else it says.
 pub(super) fn open_access(app: &App, token: &str) -> Option<AccessClaims> {
-    let claims = access::open(token, app.keys.sets().map(|set| &set.public))?;
-    (claims.iss == app.public_url.to_string() && claims.aud == app.audience).then_some(claims)
+    access::open(token, app.keys.sets().map(|set| &set.public))
 }
 
 fn admit(app: &App, claims: AccessClaims, by_cookie: bool, now: Now) -> Admitted {

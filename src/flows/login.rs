@@ -7,11 +7,10 @@ use crate::app::App;
 use crate::clock::random;
 use crate::crypto::hasher::Match;
 use crate::domain::account::Email;
-use crate::domain::id::SessionId;
+use crate::domain::id::{SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::session::Client;
 use crate::domain::throttle::RetryAfter;
-use crate::domain::time::Now;
 use crate::fault::Fault;
 use crate::metric;
 use crate::store::Account;
@@ -54,41 +53,55 @@ pub async fn login(
     visitor: Visitor,
 ) -> Result<Issued, Refusal> {
     let now = app.clock.now();
-    let attempt =
-        app.throttles.login(&email, visitor.address, now).map_err(Refusal::TooManyAttempts)?;
-    let outcome = check(app, email, password, visitor, now).await;
-    if !matches!(outcome, Err(Refusal::InvalidCredentials)) {
-        app.throttles.refund_login(&attempt);
+    let attempt = app.throttles.login(&email, visitor.address, now);
+    let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
+    let opening = Opening::new(app, visitor.client, visitor.replaces, now)?;
+    // Between the check and the start the account may have changed: another login has stored
+    // a better hash, an operator has disabled it. Then the check counts for nothing.
+    for _ in 0..RETRIES {
+        let Some(checked) = check(app, &email, &password).await? else {
+            attempt.failed();
+            return Err(Refusal::InvalidCredentials);
+        };
+        let started = app
+            .store
+            .start_session(checked.user, checked.password_hash, checked.rehashed, &opening.new, now)
+            .await?;
+        if let Some(started) = started {
+            metrics::counter!(metric::SIGN_INS, "how" => "login").increment(1);
+            return Ok(mint::first(app, started, opening.secret, &opening.draw, now)?);
+        }
     }
-    outcome
+    Err(Fault::unavailable("the account keeps changing").into())
 }
 
-async fn check(
-    app: &App,
-    email: Email,
-    password: Password,
-    visitor: Visitor,
-    now: Now,
-) -> Result<Issued, Refusal> {
-    let account = app.store.find_account_by_email(email).await?;
+/// How often an account may change under a login.
+const RETRIES: usize = 8;
+
+/// An account whose password was right.
+struct Checked {
+    user: UserId,
+    password_hash: String,
+    /// The hash at the current costs, where the stored one has others.
+    rehashed: Option<String>,
+}
+
+/// Looks the account up and compares the password. `None` when there is no such pair.
+async fn check(app: &App, email: &Email, password: &Password) -> Result<Option<Checked>, Refusal> {
+    let account = app.store.find_account_by_email(email.clone()).await?;
     let stored = account.as_ref().map(|account| account.password_hash.clone());
     let found = app.hasher.verify(password.clone(), stored).await?;
     let Some(Account { user, password_hash }) = account.filter(|_| found != Match::Wrong) else {
-        return Err(Refusal::InvalidCredentials);
+        return Ok(None);
     };
     if user.disabled_at.is_some() {
         return Err(Refusal::AccountDisabled);
     }
-    let rehashed = if found == Match::RightButOutdated {
-        Some(app.hasher.hash(password, random(&*app.entropy)?).await?)
-    } else {
-        None
+    let rehashed = match found {
+        Match::RightButOutdated => {
+            Some(app.hasher.hash(password.clone(), random(&*app.entropy)?).await?)
+        }
+        Match::Right | Match::Wrong => None,
     };
-    let opening = Opening::new(app, visitor.client, visitor.replaces, now)?;
-    // Between the check and this transaction the account may have changed.
-    let started =
-        app.store.start_session(user.id, password_hash, rehashed, opening.new, now).await?;
-    let started = started.ok_or(Refusal::InvalidCredentials)?;
-    metrics::counter!(metric::SIGN_INS, "how" => "login").increment(1);
-    Ok(mint::first(app, started, opening.secret, &opening.draw, now)?)
+    Ok(Some(Checked { user: user.id, password_hash, rehashed }))
 }

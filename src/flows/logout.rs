@@ -38,7 +38,9 @@ pub fn find_session(
         .as_deref()
         .and_then(by_refresh)
         .or_else(|| credentials.access.as_deref().and_then(by_access));
-    (session, FoundBy::Cookie)
+    let has_cookies = credentials.refresh.is_some() || credentials.access.is_some();
+    let found_by = if body.is_some() && !has_cookies { FoundBy::Token } else { FoundBy::Cookie };
+    (session, found_by)
 }
 
 /// Ends the session that the request belongs to, if there is one.

@@ -109,7 +109,7 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result
     let Rotated { session, user, secret } = rotated;
     let life = draw.access_life(app.config.access_token_ttl);
     let claims = AccessClaims {
-        iss: app.public_url.to_string(),
+        iss: app.issuer.clone(),
         aud: app.audience.clone(),
         sub: user.id,
         sid: session.id,
@@ -117,7 +117,8 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result
         identity: user.identity(),
         typ: AccessTokenType::Access,
         iat: now.wall,
-        nbf: now.wall,
+        // Verifiers that count in whole seconds must not find it to begin in their future.
+        nbf: now.wall.floor_to_second(),
         exp: now.wall.plus(life).min(session.expires_at),
     };
     let access_token = app.keys.active().sign(&claims)?;

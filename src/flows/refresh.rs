@@ -28,17 +28,6 @@ impl<F: Into<Fault>> From<F> for Refusal {
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::UserGone => Self::UserGone,
-            Refused::Invalid => Self::Invalid,
-            Refused::Reused => Self::Reused,
-            Refused::Late => Self::Late,
-        }
-    }
-}
-
 /// Opens a refresh token. A made-up one is refused here, before the database is asked.
 pub(super) fn open(app: &App, token: &str) -> Option<Presented> {
     let claims = refresh::open(token, &app.keys)?;
@@ -63,6 +52,7 @@ pub(super) async fn rotate(
 ) -> Result<Issued, Refusal> {
     let now = app.clock.now();
     let draw = Draw::new(app)?;
+    let (user, session, ip) = (presented.user, presented.session, client.ip.clone());
     let rotation = Rotation {
         presented,
         ratchets: app.keys.ratchets().clone(),
@@ -71,6 +61,21 @@ pub(super) async fn rotate(
         policy: app.policy,
         now,
     };
-    let rotated = app.store.rotate(rotation).await??;
-    Ok(mint::mint(app, rotated, &draw, now)?)
+    let refusal = match app.store.rotate(rotation).await? {
+        Ok(rotated) => return Ok(mint::mint(app, rotated, &draw, now)?),
+        Err(refused) => refused,
+    };
+    Err(match refusal {
+        Refused::UserGone => Refusal::UserGone,
+        Refused::Invalid => Refusal::Invalid,
+        Refused::Late => Refusal::Late,
+        Refused::Foreign => {
+            tracing::warn!(%user, %session, ip, "a refresh token is not of its session's history");
+            Refusal::Invalid
+        }
+        Refused::Reused => {
+            tracing::warn!(%user, %session, ip, "refresh token reuse: sessions were ended");
+            Refusal::Reused
+        }
+    })
 }

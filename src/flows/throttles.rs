@@ -16,7 +16,7 @@ const LOGIN_ACCOUNT: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
 /// Registrations from one address.
 const REGISTER: Limit = Limit { attempts: 20, window_ms: 60 * MINUTE };
 
-/// How many keys each limit remembers: a few MiB, whatever is thrown at it.
+/// How many keys each limit remembers: tens of MiB at the very most, whatever is thrown at it.
 const CAPACITY: usize = 50_000;
 
 /// An account, as a key of fixed size.
@@ -31,10 +31,31 @@ struct Tables {
     register: Throttle<IpAddr>,
 }
 
-/// A counted attempt, to be taken back when it was none: it succeeded, or the server failed.
-pub(super) struct LoginAttempt {
+/// A counted login. It is taken back when it is dropped, unless it [failed](Self::failed): a
+/// success is none, nor is a fault of the server's or a client that went away.
+pub(super) struct LoginAttempt<'a> {
+    throttles: &'a Throttles,
     pair: (AccountKey, IpAddr),
     at: i64,
+    has_failed: bool,
+}
+
+impl LoginAttempt<'_> {
+    /// The password was wrong.
+    pub(super) fn failed(mut self) {
+        self.has_failed = true;
+    }
+}
+
+impl Drop for LoginAttempt<'_> {
+    fn drop(&mut self) {
+        if !self.has_failed {
+            self.throttles.with((), |tables| {
+                tables.login_pair.refund(&self.pair, self.at);
+                tables.login_account.refund(&self.pair.0, self.at);
+            });
+        }
+    }
 }
 
 impl Throttles {
@@ -62,7 +83,7 @@ impl Throttles {
         email: &Email,
         address: Option<IpAddr>,
         now: Now,
-    ) -> Result<LoginAttempt, RetryAfter> {
+    ) -> Result<LoginAttempt<'_>, RetryAfter> {
         let account = *blake3::hash(email.as_str().as_bytes()).as_bytes();
         let pair = (account, bucket(address));
         let at = now.steady.as_millis();
@@ -73,15 +94,7 @@ impl Throttles {
                 .attempt(account, at)
                 .inspect_err(|_| tables.login_pair.refund(&pair, at))
         })?;
-        Ok(LoginAttempt { pair, at })
-    }
-
-    /// Takes a counted login back.
-    pub(super) fn refund_login(&self, attempt: &LoginAttempt) {
-        self.with((), |tables| {
-            tables.login_pair.refund(&attempt.pair, attempt.at);
-            tables.login_account.refund(&attempt.pair.0, attempt.at);
-        });
+        Ok(LoginAttempt { throttles: self, pair, at, has_failed: false })
     }
 
     /// Counts a registration.

@@ -11,6 +11,7 @@ use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
+use super::json;
 use super::problem::{Code, FieldError, Problem};
 
 /// The largest body.
@@ -19,6 +20,9 @@ pub const MAX_BODY: usize = 16 * 1024;
 /// A larger body is read on up to here and dropped, so that the client gets to see the 413.
 const MAX_DROPPED: usize = 4 * 1024 * 1024;
 const DROP_TIME: Duration = Duration::from_secs(5);
+
+/// How many fields are complained about: an answer must not be much larger than its question.
+const MAX_ERRORS: usize = 20;
 
 /// How long a body may take.
 const READ_TIME: Duration = Duration::from_secs(10);
@@ -95,10 +99,10 @@ async fn read(request: &Request, body: &mut RequestBody) -> Result<Option<Value>
     if !essence.eq_ignore_ascii_case("application/json") {
         return Err(Code::UnsupportedMediaType.into());
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+    json::parse(&bytes).map(Some).map_err(|error| {
         // serde_json's own text repeats pieces of the body; where it is wrong says enough.
         Problem::from(Code::MalformedRequest).detail(format!(
-            "The body is not valid JSON: line {}, column {}.",
+            "The body is not valid JSON, or names a member twice: line {}, column {}.",
             error.line(),
             error.column()
         ))
@@ -149,9 +153,13 @@ fn parse<T: ParseFromJSON>(value: Value) -> Result<T, Problem> {
     let mut errors = Vec::new();
     check(&value, &T::schema_ref(), &registry, "", &mut errors);
     if !errors.is_empty() {
+        errors.truncate(MAX_ERRORS);
         return Err(Problem::fields(errors));
     }
-    T::parse_from_json(Some(value)).map_err(|_| Code::ValidationFailed.into())
+    T::parse_from_json(Some(value)).map_err(|_| {
+        let message = "does not have the shape that the spec asks for".to_owned();
+        Problem::fields(vec![FieldError { field: String::new(), message }])
+    })
 }
 
 fn check(
@@ -191,9 +199,12 @@ fn check(
         }
         for (name, property) in &schema.properties {
             let field = pointer(at, name);
+            let is_required = schema.required.contains(name);
             match members.get(*name) {
+                // Many generated clients write null for what they leave out.
+                Some(Value::Null) if !is_required => {}
                 Some(member) => check(member, property, registry, &field, errors),
-                None if schema.required.contains(name) => {
+                None if is_required => {
                     errors.push(FieldError { field, message: "is required".to_owned() });
                 }
                 None => {}

@@ -3,7 +3,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
@@ -48,7 +47,7 @@ impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        EdgeEndpoint { web: Arc::clone(&self.web), inner, ids: RequestIds::new(&self.web) }
+        EdgeEndpoint { web: Arc::clone(&self.web), inner }
     }
 }
 
@@ -56,7 +55,6 @@ impl<E: Endpoint> Middleware<E> for Edge {
 pub struct EdgeEndpoint<E> {
     web: Arc<Web>,
     inner: E,
-    ids: RequestIds,
 }
 
 impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
@@ -65,7 +63,7 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
     #[expect(clippy::disallowed_methods, reason = "a measurement decides nothing")]
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
-        let request_id = self.ids.next();
+        let request_id = self.web.request_ids.next();
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let source = self.web.origins.source(request.headers());
@@ -105,11 +103,7 @@ impl<E> EdgeEndpoint<E> {
             Ok(problem) => problem,
             Err(error) => self.translate(&error, path),
         };
-        if let Some(fault) = problem.fault() {
-            tracing::error!(%fault, request_id, "{}", problem.code().as_str());
-        }
-        metrics::counter!(metric::REFUSALS, "code" => problem.code().as_str()).increment(1);
-        problem.traced(request_id).into_response()
+        problem.report(request_id)
     }
 
     /// The router's and the extractors' own errors.
@@ -119,6 +113,8 @@ impl<E> EdgeEndpoint<E> {
             return Problem::from(Code::MethodNotAllowed).allow(self.web.methods.of(path));
         }
         if error.is::<NotFoundError>()
+            // The router's, of a path that is not UTF-8, and the extractor's.
+            || error.is::<poem::error::ParsePathError>()
             || error.is::<ParsePathError>()
             || error.is::<ParseParamError>()
         {
@@ -145,22 +141,5 @@ impl<E> EdgeEndpoint<E> {
         if let Ok(id) = HeaderValue::from_str(request_id) {
             headers.insert(REQUEST_ID, id);
         }
-    }
-}
-
-/// Request ids: unique, short, and no secret.
-struct RequestIds {
-    process: u32,
-    count: AtomicU64,
-}
-
-impl RequestIds {
-    fn new(web: &Web) -> Self {
-        let process = crate::clock::random(&*web.app.entropy).map_or(0, u32::from_be_bytes);
-        Self { process, count: AtomicU64::new(1) }
-    }
-
-    fn next(&self) -> String {
-        format!("{:08x}-{:x}", self.process, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }

@@ -75,7 +75,7 @@ impl<E: Endpoint> Endpoint for GuardEndpoint<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let is_unsafe = Origins::is_unsafe(request.method());
         if is_unsafe && self.web.origins.source(request.headers()) == Source::Foreign {
-            return Ok(Problem::from(Code::CsrfFailed).into_response());
+            return Ok(Problem::from(Code::CsrfFailed).report(&self.web.request_ids.next()));
         }
         if request.extensions().get::<CookieChanges>().is_none() {
             request.extensions_mut().insert(CookieChanges::default());
@@ -89,7 +89,7 @@ impl<E: Endpoint> Endpoint for GuardEndpoint<E> {
                     Err(error) => error.into_response(),
                 }
             }
-            Err(problem) => problem.into_response(),
+            Err(problem) => problem.report(&self.web.request_ids.next()),
         };
         envelope.changes().send(&mut response);
         Ok(response)

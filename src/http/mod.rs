@@ -11,9 +11,11 @@ pub mod cookies;
 pub mod edge;
 pub mod envelope;
 pub mod guard;
+mod json;
 pub mod origins;
 pub mod pages;
 pub mod problem;
+pub mod request_ids;
 pub mod server;
 pub mod spec;
 
@@ -25,6 +27,7 @@ use poem::{EndpointExt as _, Response, Route, get};
 use crate::app::App;
 use cookies::CookieStyle;
 use origins::Origins;
+use request_ids::RequestIds;
 
 /// What the HTTP layer needs besides the application.
 pub struct Web {
@@ -36,6 +39,8 @@ pub struct Web {
     pub origins: Origins,
     /// Which methods a path has.
     pub methods: spec::Methods,
+    /// Names the requests for the log.
+    pub request_ids: RequestIds,
     /// The last result of the readiness probe.
     pub readiness: pages::health::Readiness,
 }
@@ -47,6 +52,7 @@ impl Web {
             cookies: CookieStyle::new(&app.public_url, app.config.cookie_domain.as_deref()),
             origins: Origins::new(&app.public_url, &app.config.allowed_origins),
             methods: spec::Methods::new(),
+            request_ids: RequestIds::new(&*app.entropy),
             readiness: pages::health::Readiness::default(),
             app,
         }

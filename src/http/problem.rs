@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
 use crate::flows::{authenticate, login, refresh, register};
+use crate::metric;
 
 /// The media type of all errors.
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -117,11 +118,6 @@ impl Problem {
         self.code
     }
 
-    /// What is behind it, for the log.
-    pub fn fault(&self) -> Option<&Fault> {
-        self.fault.as_deref()
-    }
-
     /// With a sentence that says more than the code's own.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -141,9 +137,17 @@ impl Problem {
         self
     }
 
-    /// With the id under which the log has more.
-    #[must_use]
-    pub fn traced(mut self, request_id: &str) -> Self {
+    /// Counts it, writes what is behind it to the log, and makes the answer, which names the id
+    /// under which the log has more.
+    pub fn report(self, request_id: &str) -> Response {
+        metrics::counter!(metric::REFUSALS, "code" => self.code.as_str()).increment(1);
+        if let Some(fault) = &self.fault {
+            tracing::error!(%fault, request_id, "{}", self.code.as_str());
+        }
+        self.traced(request_id).into_response()
+    }
+
+    fn traced(mut self, request_id: &str) -> Self {
         if self.code.status().is_server_error() {
             self.detail = format!("{} (request {request_id})", self.detail).into();
         }

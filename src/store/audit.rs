@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::writer::Work;
 use crate::domain::id::{SessionId, UserId};
-use crate::domain::session::Client;
+use crate::domain::session::{Client, EndReason};
 use crate::domain::time::Now;
 
 /// What can be recorded.
@@ -14,8 +14,10 @@ pub enum Event {
     Registered,
     /// A session was started.
     SignedIn,
-    /// A session, or all of a user's, was ended by its user or an operator.
+    /// A session, or all of a user's, was ended by signing out.
     SignedOut,
+    /// A session, or all of a user's, was ended from elsewhere: another device, or the shell.
+    SessionRevoked,
     /// A superseded refresh token was used again.
     RefreshTokenReused,
     /// An authentic refresh token did not belong to its session's history.
@@ -33,12 +35,21 @@ pub enum Event {
 }
 
 impl Event {
+    /// The event of sessions that are ended for `reason`.
+    pub(super) const fn of_end(reason: EndReason) -> Self {
+        match reason {
+            EndReason::Revoked => Self::SessionRevoked,
+            _ => Self::SignedOut,
+        }
+    }
+
     /// The name in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Registered => "registered",
             Self::SignedIn => "signed_in",
             Self::SignedOut => "signed_out",
+            Self::SessionRevoked => "session_revoked",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::RefreshTokenForeign => "refresh_token_foreign",
             Self::RoleChanged => "role_changed",

@@ -76,8 +76,14 @@ impl Store {
         &self.path
     }
 
-    /// Finishes what is queued, folds the write-ahead log into the database and stops.
+    /// Finishes what is queued and stops.
     pub fn close(&self) {
+        self.writer.close();
+    }
+
+    /// The same, and folds the write-ahead log into the database: for the process that serves.
+    pub fn close_for_good(&self) {
+        self.writer.fold_at_the_end();
         self.writer.close();
     }
 

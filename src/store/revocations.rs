@@ -68,21 +68,14 @@ pub(super) struct Revocations {
 }
 
 impl Revocations {
-    /// What the last access-token life has left in the database.
+    /// What the sweep has left in the database: more than an access token's life, since a machine
+    /// may start with its clock ahead.
     pub(super) fn load(
         sql: &Connection,
         access_token_ttl: Duration,
         now: Now,
     ) -> rusqlite::Result<Self> {
-        let keep = access_token_ttl + MARGIN;
-        let first: i64 = sql.query_row(
-            "SELECT coalesce(min(seq), (SELECT coalesce(max(seq), 0) + 1 FROM revocations))
-             FROM revocations WHERE at > ?1",
-            [now.wall.minus(keep).as_millis()],
-            |row| row.get(0),
-        )?;
-        let table = Table { last_seq: first - 1, ..Table::default() };
-        let revocations = Self { keep, table: RwLock::new(table) };
+        let revocations = Self { keep: access_token_ttl + MARGIN, table: RwLock::default() };
         revocations.follow(sql, now)?;
         Ok(revocations)
     }
@@ -114,7 +107,13 @@ impl Revocations {
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         for (revocation, read_at) in found {
-            table.insert(revocation, read_at);
+            // What this process has just committed is newer than what was read here; its own row
+            // is still to come.
+            let is_older = matches!(&revocation, Revocation::Claims(id, identity)
+                if matches!(table.claims.get(id), Some((newer, None)) if newer != identity));
+            if !is_older {
+                table.insert(revocation, read_at);
+            }
         }
         table.last_seq = table.last_seq.max(last);
         // Both clocks must say that it is over: the steady one may have slept, and the wall clock,

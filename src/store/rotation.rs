@@ -53,8 +53,10 @@ pub struct Rotated {
 pub enum Refused {
     /// The user does not exist or is disabled.
     UserGone,
-    /// The session is unknown, ended or expired; or the token is not of its history.
+    /// The session is unknown, ended or expired.
     Invalid,
+    /// The token is authentic, but not of its session's history.
+    Foreign,
     /// A superseded token was used again, and sessions were ended for it.
     Reused,
     /// An honest client's slow request was overtaken: it is to try again.
@@ -121,7 +123,7 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
                 &rotation.client,
                 *now,
             )?;
-            Ok(Err(Refused::Invalid))
+            Ok(Err(Refused::Foreign))
         }
         Verdict::Reuse => {
             let which = match policy.reuse_policy {
@@ -160,7 +162,8 @@ fn turn(
         rotated_at: now.steady,
         confirmed_at: None,
         expires_at: rotation.policy.idle_expiry(now.wall, judged.ends_at),
-        last_used_at: now.wall,
+        // Never back: access tokens made so far were made by then.
+        last_used_at: now.wall.max(judged.last_used_at),
         client: rotation.client.clone(),
         ..judged.clone()
     };

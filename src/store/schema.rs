@@ -79,7 +79,7 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     lock.lock().map_err(io_error)?;
     create_private(path).map_err(io_error)?;
 
-    let mut connection = connect(path)?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
     check_owner(&connection, path)?;
     configure(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -98,9 +98,9 @@ fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a prepared database for writing once more.
+/// Opens a prepared database for writing once more. One that has vanished is not made anew.
 pub(super) fn reopen(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = connect(path)?;
+    let connection = connect(path, OpenFlags::empty())?;
     configure(&connection)?;
     Ok(connection)
 }
@@ -116,10 +116,8 @@ pub(super) fn reader(path: &Path) -> SqliteConnectionManager {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where the database is opened")]
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(connection)
@@ -153,6 +151,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // FULL: what was acknowledged survives a power failure.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Else REPLACE would get past the triggers that keep the audit trail.
+    connection.pragma_update(None, "recursive_triggers", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)

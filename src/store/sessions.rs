@@ -1,6 +1,7 @@
 //! Starting, ending and listing sessions.
 
 use std::cmp::Reverse;
+use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
@@ -19,6 +20,7 @@ use crate::fault::Fault;
 use crate::metric;
 
 /// A session to be started.
+#[derive(Clone)]
 pub struct NewSession {
     /// Its id.
     pub id: SessionId,
@@ -61,9 +63,10 @@ impl Store {
         user: UserId,
         password_hash: String,
         rehashed: Option<String>,
-        new: NewSession,
+        new: &NewSession,
         now: Now,
     ) -> Result<Option<Started>, Fault> {
+        let new = new.clone();
         self.write(move |work| {
             let account = users::by_id(work.sql, user).optional()?;
             let Some(account) = account.filter(|account| {
@@ -79,7 +82,7 @@ impl Store {
         .await
     }
 
-    /// Ends a session, whatever generation of it was presented. Whether it was live.
+    /// Ends a session, whatever generation of it was presented. Whether it was still open.
     pub async fn end_session(
         &self,
         id: SessionId,
@@ -90,7 +93,7 @@ impl Store {
         self.write(move |work| {
             let ended = end(work, Which::One(id), reason, now)?;
             for (id, user) in &ended {
-                work.audit(Event::SignedOut, Some(*user), Some(*id), &client, now)?;
+                work.audit(Event::of_end(reason), Some(*user), Some(*id), &client, now)?;
             }
             Ok(!ended.is_empty())
         })
@@ -111,7 +114,7 @@ impl Store {
                 .is_some_and(|session| session.user_id == user && session.is_live(now.wall));
             if own {
                 end(work, Which::One(id), EndReason::Revoked, now)?;
-                work.audit(Event::SignedOut, Some(user), Some(id), &client, now)?;
+                work.audit(Event::SessionRevoked, Some(user), Some(id), &client, now)?;
             }
             Ok(own)
         })
@@ -128,7 +131,7 @@ impl Store {
     ) -> Result<usize, Fault> {
         self.write(move |work| {
             let ended = end(work, Which::AllOf(user), reason, now)?;
-            work.audit(Event::SignedOut, Some(user), None, &client, now)?;
+            work.audit(Event::of_end(reason), Some(user), None, &client, now)?;
             Ok(ended.len())
         })
         .await
@@ -138,7 +141,7 @@ impl Store {
     pub async fn end_all_sessions(&self, reason: EndReason, now: Now) -> Result<usize, Fault> {
         self.write(move |work| {
             let ended = end(work, Which::All, reason, now)?;
-            work.audit(Event::SignedOut, None, None, &Client::default(), now)?;
+            work.audit(Event::of_end(reason), None, None, &Client::default(), now)?;
             Ok(ended.len())
         })
         .await
@@ -168,14 +171,14 @@ impl Store {
         Ok(live)
     }
 
-    /// Whether anybody is signed in.
-    pub async fn has_live_sessions(&self, now: Now) -> Result<bool, Fault> {
+    /// The keys that live sessions were made with, as far as a sample tells.
+    pub async fn keys_in_use(&self, now: Now) -> Result<HashSet<KeyId>, Fault> {
         self.read(move |sql| {
-            sql.query_row(
-                "SELECT EXISTS (SELECT 1 FROM sessions WHERE ended_at IS NULL AND expires_at > ?1)",
-                [now.wall.as_millis()],
-                |row| row.get(0),
-            )
+            let mut rows = sql.prepare(
+                "SELECT key_id FROM sessions WHERE ended_at IS NULL AND expires_at > ?1 LIMIT 1000",
+            )?;
+            let rows = rows.query_map([now.wall.as_millis()], |row| row.get(0).map(KeyId))?;
+            rows.collect()
         })
         .await
     }
@@ -279,19 +282,22 @@ pub(super) fn end(
     let ended = {
         let mut statement = work.sql.prepare_cached(&format!(
             "UPDATE sessions SET ended_at = ?1, end_reason = ?2
-             WHERE {condition} AND ended_at IS NULL RETURNING id, user_id"
+             WHERE {condition} AND ended_at IS NULL RETURNING id, user_id, last_used_at"
         ))?;
-        let rows = statement
-            .query_map(params![now.wall.as_millis(), reason.as_str(), id], |row| {
-                Ok((SessionId(row.get(0)?), UserId(row.get(1)?)))
+        let rows =
+            statement.query_map(params![now.wall.as_millis(), reason.as_str(), id], |row| {
+                let last_used_at = Timestamp::from_millis(row.get(2)?);
+                Ok((SessionId(row.get(0)?), UserId(row.get(1)?), last_used_at))
             })?;
         rows.collect::<rusqlite::Result<Vec<_>>>()?
     };
-    for (id, _) in &ended {
-        work.revoke(Revocation::Session(*id), now)?;
+    for (id, _, last_used_at) in &ended {
+        // Tokens that were made while the clock was ahead are remembered as long as they live.
+        let at = Now { wall: now.wall.max(*last_used_at), ..now };
+        work.revoke(Revocation::Session(*id), at)?;
         metrics::counter!(metric::SESSIONS_ENDED, "reason" => reason.as_str()).increment(1);
     }
-    Ok(ended)
+    Ok(ended.into_iter().map(|(id, user, _)| (id, user)).collect())
 }
 
 /// A session, live or not.

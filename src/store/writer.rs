@@ -7,9 +7,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::oneshot;
@@ -23,6 +25,9 @@ use crate::metric;
 /// How many jobs may wait, and how many share a commit.
 const QUEUE: usize = 4096;
 const BATCH: usize = 256;
+
+/// How long a caller waits for the commit.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a job works with, inside the transaction.
 pub(super) struct Work<'a> {
@@ -38,6 +43,7 @@ pub(super) struct Work<'a> {
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    folds: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -48,12 +54,14 @@ impl Writer {
         revocations: Arc<Revocations>,
     ) -> Self {
         let (queue, jobs) = sync_channel(QUEUE);
-        let desk = Desk { connection: Some(connection), path, notes, revocations };
+        let folds = Arc::new(AtomicBool::new(false));
+        let connection = Some(connection);
+        let desk = Desk { connection, path, notes, revocations, folds: Arc::clone(&folds) };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(&jobs));
         // Without its thread the queue is closed, and every write answers "unavailable".
-        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(thread.ok()) }
+        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(thread.ok()), folds }
     }
 
     pub(super) async fn submit<T: Send + 'static>(
@@ -76,7 +84,18 @@ impl Writer {
                 })?;
             }
         }
-        answer.await.map_err(|_| stopped())?
+        // A disk that hangs must not hang its callers: for them the answer is lost, and whoever
+        // asks again gets it.
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.map_err(|_| stopped())?,
+            Err(_) => Err(Fault::unavailable("the database takes too long")),
+        }
+    }
+
+    /// Has the write-ahead log moved into the database at the end. That waits for other
+    /// processes, and makes them wait.
+    pub(super) fn fold_at_the_end(&self) {
+        self.folds.store(true, Ordering::Relaxed);
     }
 
     /// Lets the queue run empty and waits for the thread.
@@ -144,6 +163,7 @@ struct Desk {
     path: PathBuf,
     notes: Arc<Notes>,
     revocations: Arc<Revocations>,
+    folds: Arc<AtomicBool>,
 }
 
 impl Desk {
@@ -164,7 +184,9 @@ impl Desk {
                 }
             }
         }
-        if let Some(connection) = self.connection {
+        if self.folds.load(Ordering::Relaxed)
+            && let Some(connection) = self.connection
+        {
             let _ = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }

@@ -75,7 +75,7 @@ impl Desk {
 
     /// What a sign-in leaves behind: a session of Ana's, and its id.
     pub(crate) fn sign_ana_in(&self) -> SessionId {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let now = SystemClock::start().now();
         let store =
             Store::open(&self.path().join("data/doorward.db"), Duration::ZERO, now).unwrap();
@@ -99,7 +99,7 @@ impl Desk {
         runtime.block_on(async {
             let email = Email::parse(ANA).unwrap();
             let ana = store.find_account_by_email(email).await.unwrap().unwrap();
-            let started = store.start_session(ana.user.id, ana.password_hash, None, session, now);
+            let started = store.start_session(ana.user.id, ana.password_hash, None, &session, now);
             assert!(started.await.unwrap().is_some());
         });
         store.close();

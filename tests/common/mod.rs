@@ -187,7 +187,7 @@ impl World {
     pub async fn try_sign_in(&self, user: UserId) -> Option<Held> {
         let (new, secret) = self.new_session();
         let started =
-            self.store.start_session(user, PASSWORD_HASH.to_owned(), None, new, self.now()).await;
+            self.store.start_session(user, PASSWORD_HASH.to_owned(), None, &new, self.now()).await;
         started.unwrap().map(|started| Held {
             session: started.session,
             user: started.user,

@@ -186,6 +186,7 @@ impl Comparison {
             Ok(held) => Answer::Tokens(usize::try_from(held.session.generation.0).unwrap()),
             Err(Refused::UserGone) => Answer::UserGone,
             Err(Refused::Invalid) => Answer::Invalid,
+            Err(Refused::Foreign) => Answer::Foreign,
             Err(Refused::Reused) => Answer::Reused,
             Err(Refused::Late) => Answer::Late,
         };
@@ -242,7 +243,7 @@ impl Comparison {
             match self.model.ended_at(session) {
                 None => same("standing", &standing, &Standing::Good)?,
                 Some(at) if now.wall.since(at) <= ACCESS_TTL => {
-                    same("standing", &standing, &Standing::Ended)?
+                    same("standing", &standing, &Standing::Ended)?;
                 }
                 // No access token of it is about any more.
                 Some(_) => {}
@@ -267,7 +268,7 @@ fn number(generation: usize) -> Generation {
 }
 
 fn compare(policy: SessionPolicy, flaw: Flaw, steps: &[Step]) -> Result<(), TestCaseError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime
         .block_on(async { Comparison::new(policy, flaw).await.run(steps).await })
         .map_err(TestCaseError::fail)

@@ -54,6 +54,7 @@ pub enum Answer {
     Tokens(usize),
     UserGone,
     Invalid,
+    Foreign,
     Reused,
     Late,
 }
@@ -260,7 +261,7 @@ impl Model {
                 return self.reuse(token, now);
             }
             self.foreigns += 1;
-            return Answer::Invalid;
+            return Answer::Foreign;
         }
         if self.policy.refresh_grace.is_zero() {
             return self.reuse(token, now);

@@ -394,7 +394,7 @@ impl World {
     /// Time may pass as long as nothing under way becomes slower than is assumed.
     fn may_wait(&self, state: &State) -> bool {
         let under_way = state.tabs.iter().chain([&state.thief]).flatten();
-        under_way.map(age).all(|age| age + 1 < self.slowest)
+        under_way.copied().map(age).all(|age| age + 1 < self.slowest)
     }
 }
 
@@ -418,13 +418,13 @@ fn requests(state: &State) -> Vec<(&'static str, Message)> {
     }
 }
 
-const fn age(message: &Message) -> u8 {
+const fn age(message: Message) -> u8 {
     match message {
         Message::Guarded { age, .. }
         | Message::Refresh { age, .. }
         | Message::Logout { age, .. }
         | Message::Login { age, .. }
-        | Message::Answer { age, .. } => *age,
+        | Message::Answer { age, .. } => age,
     }
 }
 

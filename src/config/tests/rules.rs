@@ -99,6 +99,7 @@ fn what_is_hardly_meant_is_warned_about() {
         ("argon2_memory_kib = 19455", "below the default 19456"),
         ("argon2_iterations = 1", "below the default 2"),
         ("allow_insecure = true", "allow_insecure with http://127.0.0.1:8080"),
+        ("listen = \"0.0.0.0:80\"\npublic_url = \"http://localhost\"", "open to the network"),
     ];
     for (line, words) in table {
         let warnings = load_file(line).unwrap().warnings;

@@ -187,11 +187,12 @@ impl AuthApi {
 
 /// Who signs in. A sign-in by cookie replaces the session whose cookie it is sent with.
 fn visitor(envelope: &Envelope, delivery: Delivery) -> Visitor {
-    let cookies =
-        flows::authenticate::Credentials { bearer: None, ..envelope.lenient_credentials() };
+    let credentials = envelope.lenient_credentials();
     let replaces = match delivery {
-        Delivery::Cookie => flows::logout::find_session(&envelope.web.app, None, &cookies).0,
-        Delivery::Body => None,
+        Delivery::Cookie if credentials.bearer.is_none() => {
+            flows::logout::find_session(&envelope.web.app, None, &credentials).0
+        }
+        Delivery::Cookie | Delivery::Body => None,
     };
     Visitor { address: envelope.address, client: envelope.client.clone(), replaces }
 }

@@ -96,7 +96,7 @@ impl<C: Codes> ApiResponse for Refused<C> {
             status_range: None,
             content: vec![MetaMediaType {
                 content_type: CONTENT_TYPE,
-                schema: Problem_::schema_ref(),
+                schema: ProblemSchema::schema_ref(),
             }],
             headers: Vec::new(),
         });
@@ -104,7 +104,7 @@ impl<C: Codes> ApiResponse for Refused<C> {
     }
 
     fn register(registry: &mut Registry) {
-        Problem_::register(registry);
+        ProblemSchema::register(registry);
     }
 }
 
@@ -117,7 +117,7 @@ fn describe(codes: &[Code]) -> String {
 /// An error (RFC 9457).
 #[derive(Object)]
 #[oai(rename = "Problem")]
-struct Problem_ {
+struct ProblemSchema {
     /// Always `about:blank`: the title is that of the status.
     #[oai(rename = "type", validator(max_length = 2048))]
     kind: String,
@@ -134,13 +134,13 @@ struct Problem_ {
     code: String,
     /// The fields that are not as they must be; only with `validation_failed`.
     #[oai(skip_serializing_if_is_none)]
-    errors: Option<Vec<FieldError_>>,
+    errors: Option<Vec<FieldErrorSchema>>,
 }
 
 /// A field that is not as it must be.
 #[derive(Object)]
 #[oai(rename = "FieldError")]
-struct FieldError_ {
+struct FieldErrorSchema {
     /// JSON Pointer (RFC 6901) into the body.
     #[oai(validator(max_length = 256))]
     field: String,
