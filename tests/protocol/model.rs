@@ -219,6 +219,14 @@ impl World {
             let written = State { confirmed: state.noted, noted: None, ..state.clone() };
             step("the confirmation is written".to_owned(), written, None);
         }
+        // Connections die with the process. In a running one a corrected clock changes no age.
+        if state.tabs.iter().all(Option::is_none) && state.thief.is_none() {
+            for (way, age) in [("ahead", MAX_AGE), ("back", 0)] {
+                let mut restarted = State { rotated: age, noted: None, ..state.clone() };
+                restarted.confirmed = restarted.confirmed.map(|_| age);
+                step(format!("a restart with the clock set {way}"), restarted, None);
+            }
+        }
         for tab in 0..state.tabs.len() {
             // Tabs are alike: of those in the same situation one is enough.
             if tab > 0 && state.tabs[tab] == state.tabs[tab - 1] {

@@ -1,71 +1,66 @@
 //! Breadth-first search through every reachable state.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::hash::Hash;
 
+use indexmap::IndexSet;
+
+/// A step: its name, the state that it leads to, and what it violates, if anything.
+pub(crate) type Step<S> = (String, S, Option<String>);
+
 /// What a search looked at.
-pub(crate) struct Report<S> {
+pub(crate) struct Report {
     /// Distinct states that were reached.
-    pub states: usize,
+    pub(crate) states: usize,
     /// Steps between them.
-    pub steps: usize,
+    pub(crate) steps: usize,
     /// The length of the longest shortest path.
-    pub depth: usize,
-    /// The first violation, with a shortest way to it; empty when there is none.
-    pub violation: Option<(String, Vec<(String, S)>)>,
+    pub(crate) depth: usize,
+    /// The first violation, with the names of the steps of a shortest way to it.
+    pub(crate) violation: Option<(String, Vec<String>)>,
 }
 
-/// Explores all states that `next` reaches from `start`, stopping at the first violation or at
-/// `most` states. A step is its name, the state that it leads to, and what it violates, if
-/// anything.
-pub(crate) fn explore<S: Clone + Eq + Hash>(
-    start: S,
-    most: usize,
-    next: impl Fn(&S) -> Vec<(String, S, Option<String>)>,
-) -> Report<S> {
-    // Each state with the number of the state and the step that it was first reached by.
-    let mut seen: HashMap<S, usize> = HashMap::from([(start.clone(), 0)]);
-    let mut reached: Vec<(S, usize, String)> = vec![(start, 0, "start".to_owned())];
-    let mut levels = vec![1];
-    let mut steps = 0;
-    let mut index = 0;
-    while index < reached.len() && reached.len() < most {
-        let from = reached[index].0.clone();
+/// Explores all states that `next` reaches from `start`, stopping at the first violation.
+pub(crate) fn explore<S: Clone + Eq + Hash>(start: S, next: impl Fn(&S) -> Vec<Step<S>>) -> Report {
+    let mut seen = IndexSet::from([start]);
+    // By the number of a state: the number of the state that it was first reached from.
+    let mut parents = vec![0];
+    let (mut index, mut level_end, mut depth, mut steps) = (0, 1, 0, 0);
+    while let Some(from) = seen.get_index(index).cloned() {
         for (name, state, violation) in next(&from) {
             steps += 1;
             if let Some(violation) = violation {
-                let mut path = vec![(name, state)];
-                path.extend(way_to(&reached, index));
-                path.reverse();
-                let report = Some((violation, path));
-                return Report {
-                    states: reached.len(),
-                    steps,
-                    depth: levels.len(),
-                    violation: report,
-                };
+                let mut way = way_to(&seen, &parents, index, &next);
+                way.push(name);
+                let violation = Some((violation, way));
+                return Report { states: seen.len(), steps, depth, violation };
             }
-            if let Entry::Vacant(entry) = seen.entry(state) {
-                reached.push((entry.key().clone(), index, name));
-                entry.insert(reached.len() - 1);
+            if seen.insert(state) {
+                parents.push(index);
             }
         }
         index += 1;
-        if levels.iter().sum::<usize>() == index && index < reached.len() {
-            levels.push(reached.len() - index);
+        if index == level_end && index < seen.len() {
+            level_end = seen.len();
+            depth += 1;
         }
     }
-    Report { states: reached.len(), steps, depth: levels.len(), violation: None }
+    Report { states: seen.len(), steps, depth, violation: None }
 }
 
-/// The steps to a state, the last one first.
-fn way_to<S: Clone>(reached: &[(S, usize, String)], mut index: usize) -> Vec<(String, S)> {
+/// The names of the steps to a state. They are not kept, but found again.
+fn way_to<S: Clone + Eq + Hash>(
+    seen: &IndexSet<S>,
+    parents: &[usize],
+    mut index: usize,
+    next: impl Fn(&S) -> Vec<Step<S>>,
+) -> Vec<String> {
     let mut way = Vec::new();
     while index != 0 {
-        let (state, from, name) = &reached[index];
-        way.push((name.clone(), state.clone()));
-        index = *from;
+        let parent = parents[index];
+        let step = next(&seen[parent]).into_iter().find(|(_, state, _)| *state == seen[index]);
+        way.extend(step.map(|(name, ..)| name));
+        index = parent;
     }
+    way.reverse();
     way
 }
