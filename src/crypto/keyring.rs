@@ -1,6 +1,7 @@
 //! The keys in memory.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -124,7 +125,7 @@ pub enum CsrfMatch {
 pub struct Keyring {
     active: KeySet,
     older: Vec<KeySet>,
-    ratchets: Ratchets,
+    ratchets: Arc<Ratchets>,
 }
 
 impl Keyring {
@@ -134,7 +135,7 @@ impl Keyring {
         let older = older.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
         let ratchets =
             Ratchets::new(active.ratchet.clone(), older.iter().map(|set| set.ratchet.clone()));
-        Ok(Self { active, older, ratchets })
+        Ok(Self { active, older, ratchets: Arc::new(ratchets) })
     }
 
     /// The set that makes new tokens.
@@ -148,7 +149,7 @@ impl Keyring {
     }
 
     /// The ratchets of all sets.
-    pub const fn ratchets(&self) -> &Ratchets {
+    pub const fn ratchets(&self) -> &Arc<Ratchets> {
         &self.ratchets
     }
 

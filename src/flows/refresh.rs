@@ -1,5 +1,7 @@
 //! Trading a refresh token for its successor.
 
+use std::sync::Arc;
+
 use super::mint::{self, Draw, Issued};
 use crate::app::App;
 use crate::crypto::refresh;
@@ -55,7 +57,7 @@ pub(super) async fn rotate(
     let (user, session, ip) = (presented.user, presented.session, client.ip.clone());
     let rotation = Rotation {
         presented,
-        ratchets: app.keys.ratchets().clone(),
+        ratchets: Arc::clone(app.keys.ratchets()),
         salt: draw.salt(),
         client,
         policy: app.policy,

@@ -5,6 +5,8 @@
 //! in the same transaction. The update is conditional on the generation that was judged and
 //! must change exactly one row. The caller is answered after the commit.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension as _, params};
 
 use super::Store;
@@ -26,7 +28,7 @@ pub struct Rotation {
     /// What it says.
     pub presented: Presented,
     /// The ratchets of all keys.
-    pub ratchets: Ratchets,
+    pub ratchets: Arc<Ratchets>,
     /// Fresh randomness, drawn before the write is queued.
     pub salt: Salt,
     /// Who asks.
