@@ -4,6 +4,7 @@
 //! `cargo test --release --test protocol -- --nocapture` prints the counts;
 //! `DOORWARD_PROVE=1` explores the larger worlds.
 
+mod likelihood;
 mod model;
 mod search;
 
@@ -71,4 +72,24 @@ fn beyond_the_bounds_the_shortest_accusation_is_known() {
     let (violation, path) = report.violation.expect("the limit is real");
     assert!(violation.contains("accused"), "{violation}");
     assert!(path.len() >= 8, "shorter than was thought: {} steps", path.len());
+}
+
+/// With the default settings, three tabs and a request every seven seconds.
+#[test]
+fn the_known_limit_takes_very_slow_requests() {
+    let rotations = if is_long_run() { 1_000_000 } else { 2_000 };
+    let count = |slow_every: u64, slow_ms: f64| {
+        let outcome = likelihood::simulate(rotations, slow_every, slow_ms, 1);
+        println!(
+            "one request in {slow_every} with ways of {slow_ms} ms on average: {} requests, {} \
+             rotations, {} accusations",
+            outcome.requests, outcome.rotations, outcome.accusations
+        );
+        outcome.accusations
+    };
+    assert_eq!(count(0, 0.0), 0, "with answers under a second nobody is accused");
+    count(10_000, 5_000.0);
+    count(10_000, 20_000.0);
+    count(1_000, 20_000.0);
+    assert!(count(10, 60_000.0) > 0, "the simulation can accuse");
 }

@@ -165,43 +165,13 @@ impl World {
 
     fn judge(&self, state: &State, behind: u8, ended: bool) -> Verdict {
         let ago = |age: u8| Timestamp::from_millis(NOW - i64::from(age) * 1000);
-        let confirmed = state.confirmed.or(state.noted);
-        let session = Session {
-            id: SessionId(Uuid::nil()),
-            user_id: UserId(Uuid::nil()),
-            created_at: ago(0),
+        let row = Row {
             generation: Generation(CURRENT),
-            secret_hash: LookupHash([0; 32]),
-            salt: Salt([0; 32]),
-            key_id: KeyId([0; 33]),
-            rotated_at: ago(state.rotated),
-            confirmed_at: confirmed.map(ago),
-            expires_at: Timestamp::from_millis(i64::MAX),
-            ends_at: Timestamp::from_millis(i64::MAX),
-            last_used_at: ago(0),
-            client: Client::default(),
-            ended: ended.then(|| (ago(0), EndReason::Logout)),
+            rotated: ago(state.rotated),
+            confirmed: state.confirmed.or(state.noted).map(ago),
+            ended,
         };
-        let secret = Secret::from_bytes([0; 32]);
-        let presented = Presented {
-            user: session.user_id,
-            session: session.id,
-            generation: Generation(CURRENT - u32::from(behind)),
-            secret: secret.clone(),
-        };
-        let proof = match behind {
-            0 => Proof::Current,
-            1 => Proof::Parent(secret),
-            _ => Proof::Nothing,
-        };
-        let case = Case {
-            session: Some(&session),
-            user_is_active: true,
-            presented: &presented,
-            proof: &proof,
-            now: Now { wall: ago(0), steady: ago(0) },
-        };
-        judge(&case, &self.policy())
+        decide(&row, Generation(CURRENT - u32::from(behind)), ago(0), &self.policy())
     }
 
     /// Every step that is possible.
@@ -485,4 +455,55 @@ fn age_tokens(state: &mut State, change: impl Fn(Token) -> Token) {
             }
         }
     }
+}
+
+/// What of a session's row the decision depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) generation: Generation,
+    pub(crate) rotated: Timestamp,
+    pub(crate) confirmed: Option<Timestamp>,
+    pub(crate) ended: bool,
+}
+
+/// The project's own verdict over an authentic token of a session.
+pub(crate) fn decide(
+    row: &Row,
+    presented: Generation,
+    now: Timestamp,
+    policy: &SessionPolicy,
+) -> Verdict {
+    let never = Timestamp::from_millis(i64::MAX);
+    let session = Session {
+        id: SessionId(Uuid::nil()),
+        user_id: UserId(Uuid::nil()),
+        created_at: now,
+        generation: row.generation,
+        secret_hash: LookupHash([0; 32]),
+        salt: Salt([0; 32]),
+        key_id: KeyId([0; 33]),
+        rotated_at: row.rotated,
+        confirmed_at: row.confirmed,
+        expires_at: never,
+        ends_at: never,
+        last_used_at: now,
+        client: Client::default(),
+        ended: row.ended.then_some((now, EndReason::Logout)),
+    };
+    let secret = Secret::from_bytes([0; 32]);
+    let proof = match row.generation.0.checked_sub(presented.0) {
+        Some(0) => Proof::Current,
+        Some(1) => Proof::Parent(secret.clone()),
+        _ => Proof::Nothing,
+    };
+    let (user, id) = (session.user_id, session.id);
+    let presented = Presented { user, session: id, generation: presented, secret };
+    let case = Case {
+        session: Some(&session),
+        user_is_active: true,
+        presented: &presented,
+        proof: &proof,
+        now: Now { wall: now, steady: now },
+    };
+    judge(&case, policy)
 }
