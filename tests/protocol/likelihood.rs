@@ -9,7 +9,7 @@ use doorward::domain::id::Generation;
 use doorward::domain::session::{SessionPolicy, Verdict};
 use doorward::domain::time::Timestamp;
 
-use crate::model::{Row, decide};
+use crate::judge::{Row, decide};
 
 /// All times in milliseconds.
 const ACCESS_LIFE: i64 = 15 * 60_000;

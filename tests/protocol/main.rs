@@ -4,12 +4,15 @@
 //! `cargo test --release --test protocol -- --nocapture` prints the counts;
 //! `DOORWARD_PROVE=1` explores the larger worlds.
 
+mod judge;
 mod likelihood;
-mod model;
 mod search;
+mod state;
+mod world;
 
-use model::{Flaw, GRACE, World};
 use search::{Report, explore};
+use state::GRACE;
+use world::{Flaw, World};
 
 fn honest(tabs: usize) -> World {
     World { tabs, has_thief: false, slowest: GRACE, flaw: Flaw::None }
