@@ -49,8 +49,8 @@ openapi-check: ## Fail if the committed spec is not what the code says
 	  || { echo "$(SPEC) is not what the code says: run 'make openapi' and review the diff" >&2; exit 1; }
 
 ##@ Before a push
-.PHONY: check fmt-check verify-only unit-check e2e
-check: fmt-check lint verify-only doc openapi-check unit-check test ## Everything that must pass, but the browser tests
+.PHONY: check fmt-check verify-only unit-check linear-control e2e prove
+check: fmt-check lint verify-only doc openapi-check unit-check linear-control test ## Everything that must pass, but the browser tests
 
 fmt-check: ## Fail if `make fmt` would change something
 	$(CARGO) fmt --check
@@ -60,6 +60,12 @@ verify-only: ## Check the library without the server: what another service embed
 
 unit-check: ## Let systemd judge packaging/doorward.service, where it is installed
 	@packaging/verify-unit.sh
+
+linear-control: ## See the linearizability test catch a store that rotates in two transactions
+	$(CARGO) test --locked --test linear --features broken-rotation
+
+prove: ## Run the long proofs (about an hour) and write docs/PROOF.md
+	bash tests/prove.sh
 
 e2e: ## Run the browser tests against a release build
 	bash tests/e2e/run.sh
