@@ -47,6 +47,8 @@ struct Table {
     ended: HashMap<SessionId, ReadAt>,
     claims: HashMap<UserId, (Identity, ReadAt)>,
     last_seq: i64,
+    /// The wall clock when this was last followed.
+    followed_at: Option<Timestamp>,
 }
 
 impl Table {
@@ -80,9 +82,13 @@ impl Revocations {
         Ok(revocations)
     }
 
-    /// Reads what has been committed since the last look, by any process.
+    /// Reads what has been committed since the last look, by any process. After the wall clock was
+    /// set back all of it is read again: tokens that had expired may be good once more.
     pub(super) fn follow(&self, sql: &Connection, now: Now) -> rusqlite::Result<()> {
-        let since = self.table.read().unwrap_or_else(PoisonError::into_inner).last_seq;
+        let since = {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            if table.followed_at.is_some_and(|at| now.wall < at) { 0 } else { table.last_seq }
+        };
         let mut rows = sql.prepare_cached(
             "SELECT seq, at, session_id, user_id FROM revocations WHERE seq > ?1 ORDER BY seq",
         )?;
@@ -116,6 +122,7 @@ impl Revocations {
             }
         }
         table.last_seq = table.last_seq.max(last);
+        table.followed_at = Some(now.wall);
         // Both clocks must say that it is over: the steady one may have slept, and the wall clock,
         // which decides over access tokens, may have been set back.
         let is_kept = |read_at: &ReadAt| {
