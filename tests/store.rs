@@ -119,6 +119,52 @@ async fn an_ended_session_is_remembered_when_the_clock_is_set_back() {
 }
 
 #[tokio::test]
+async fn an_ended_session_is_remembered_as_long_as_a_token_that_was_made_while_the_clock_was_ahead()
+{
+    let world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let right = world.now().wall;
+    world.clock.set_wall(right.plus(HOUR));
+    let held = world.sign_in(&ana).await;
+    let claims = held.claims(world.now());
+
+    world.clock.set_wall(right);
+    world
+        .store
+        .end_session(held.session.id, EndReason::Logout, Client::default(), world.now())
+        .await
+        .unwrap();
+    for _ in 0..61 {
+        world.clock.advance(MINUTE);
+        world.store.follow(world.now()).await.unwrap();
+    }
+    assert!(claims.is_current(world.now().wall), "its time has come only now");
+    assert_eq!(world.store.standing(&claims), Standing::Ended);
+}
+
+#[tokio::test]
+async fn a_start_with_a_clock_that_is_ahead_forgets_no_ended_session() {
+    let mut world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let held = world.sign_in(&ana).await;
+    let claims = held.claims(world.now());
+    world
+        .store
+        .end_session(held.session.id, EndReason::Logout, Client::default(), world.now())
+        .await
+        .unwrap();
+    world.clock.advance(MINUTE);
+
+    let right = world.now().wall;
+    world.clock.set_wall(right.plus(HOUR));
+    world.restart();
+    world.clock.set_wall(right);
+    world.store.follow(world.now()).await.unwrap();
+    assert!(claims.is_current(world.now().wall), "the token is still good by its times");
+    assert_eq!(world.store.standing(&claims), Standing::Ended);
+}
+
+#[tokio::test]
 async fn a_changed_role_makes_older_access_tokens_stale() {
     let mut world = World::new(POLICY);
     let ana = world.user("ana@example.com").await;
@@ -294,6 +340,23 @@ async fn a_confirmation_is_seen_before_and_after_it_is_written_and_lost_with_the
         let retried = world.rotate(parent.token()).await;
         assert_eq!(retried.err(), survives.then_some(Refused::Reused));
     }
+}
+
+#[tokio::test]
+async fn a_clean_stop_writes_every_confirmation() {
+    let world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let held = world.sign_in(&ana).await;
+    // More than one commit takes along.
+    for index in 0..5000 {
+        let other = SessionId(Uuid::from_u128(index));
+        let claims = common::claims(&ana, other, Generation::FIRST, world.now());
+        world.store.note_use(&claims, world.now());
+    }
+    world.store.note_use(&held.claims(world.now()), world.now());
+    world.store.write_notes(world.now()).await.unwrap();
+    world.store.close();
+    assert_eq!(world.count("SELECT count(*) FROM sessions WHERE confirmed_at IS NOT NULL"), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use crate::clock::{Clock as _, SystemClock, SystemEntropy};
 use crate::config::Config;
 use crate::crypto::hasher::{Costs, Hasher};
-use crate::store::Store;
+use crate::store::{OpenError, Store};
 
 /// What a command works with.
 pub(super) struct Data {
@@ -34,6 +34,11 @@ pub(super) fn existing<T>(
     existing_or_new(config, work)
 }
 
+/// Whether there is a database already.
+pub(super) fn is_there(config: &Config) -> Result<bool, Failure> {
+    exists(&config.database(), &config.data_dir)
+}
+
 /// Runs `work` on the database, which is made if it is not there.
 pub(super) fn existing_or_new<T>(
     config: Config,
@@ -53,11 +58,11 @@ pub(super) fn existing_or_new<T>(
 
 /// Fails when there is no `path`, the `what` of the installation in `dir`.
 pub(super) fn require(path: &Path, what: &str, dir: &Path) -> Result<(), Failure> {
-    match fs::exists(path) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(absent(what, dir)),
-        Err(error) => Err(Failure::failed(format!("cannot read {}: {error}", path.display()))),
-    }
+    if exists(path, dir)? { Ok(()) } else { Err(absent(what, dir)) }
+}
+
+fn exists(path: &Path, dir: &Path) -> Result<bool, Failure> {
+    fs::exists(path).map_err(|error| OpenError::directory(dir, error).into())
 }
 
 /// Nothing has been served from `dir` yet.

@@ -12,7 +12,7 @@ use crate::crypto::key_files::{self, KeyError};
 use crate::crypto::keyring::{Keyring, Root};
 
 const GENERATE_EXAMPLES: &str = "\
-Example:
+Examples:
   (umask 077 && doorward keys generate > doorward.key)
   DOORWARD_KEY_FILE=doorward.key doorward serve";
 

@@ -58,10 +58,10 @@ struct Cli {
 #[derive(Args)]
 struct Place {
     /// Read the settings from FILE, which must exist [default: ./doorward.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     config: Option<PathBuf>,
     /// Use the database and the keys in DIR; overrides the setting `data_dir`
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     data: Option<PathBuf>,
 }
 

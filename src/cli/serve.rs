@@ -1,7 +1,7 @@
 //! `doorward serve`.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
@@ -18,6 +18,7 @@ use crate::config::{Config, Loaded, LogFormat};
 use crate::doorward::{Doorward, StartError};
 use crate::http::pages::metrics;
 use crate::http::server;
+use crate::store::OpenError;
 
 /// Runs the server until it is told to stop, then drains it.
 pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
@@ -32,15 +33,15 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let _lock = lock(&config.data_dir)?;
     // Bound first, for the port of the public URL; listening only when all else is open.
-    let (socket, bound) = bind(config.listen)?;
+    let (socket, bound) = LISTEN.bind(config.listen)?;
     let metrics_listen = config.metrics_listen;
     let doorward = Doorward::open_at(config, bound).await.map_err(start_failure)?;
-    let mut listeners = vec![(listen(socket, bound)?, Arc::new(doorward.routes()))];
+    let mut listeners = vec![(LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
     if let Some(address) = metrics_listen {
-        let (socket, bound) = bind(address)?;
+        let (socket, bound) = METRICS.bind(address)?;
         let routes =
             Route::new().at("/metrics", get(metrics::open_metrics)).map_to_response().boxed();
-        listeners.push((listen(socket, bound)?, Arc::new(routes)));
+        listeners.push((METRICS.listen(socket, bound)?, Arc::new(routes)));
     }
 
     let (stop, stopped) = watch::channel(false);
@@ -81,35 +82,56 @@ fn start_failure(error: StartError) -> Failure {
 /// One `serve` per data directory. The lock goes with the process, however it ends.
 fn lock(data_dir: &Path) -> Result<File, Failure> {
     let path = data_dir.join("doorward.lock");
-    let failed = |error| Failure::failed(format!("cannot lock {}: {error}", path.display()));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(failed)?;
-    let file = File::create(&path).map_err(failed)?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
+    let file = made.and_then(|()| File::create(&path));
+    let file = file.map_err(|error| OpenError::directory(data_dir, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
             "another doorward serves {} already; stop it, or choose another directory with --data",
             data_dir.display()
         ))),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Err(TryLockError::Error(error)) => {
+            Err(Failure::failed(format!("cannot lock {}: {error}", path.display())))
+        }
     }
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpSocket, SocketAddr), Failure> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let bound = socket.local_addr()?;
-        Ok((socket, bound))
-    };
-    bind().map_err(|error: std::io::Error| {
-        Failure::failed(format!("cannot listen on {address}: {error}"))
-    })
+/// A setting that names an address, and how to name another.
+struct Port {
+    setting: &'static str,
+    choice: &'static str,
 }
 
-fn listen(socket: TcpSocket, bound: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = socket.listen(1024);
-    listener.map_err(|error| Failure::failed(format!("cannot listen on {bound}: {error}")))
+const LISTEN: Port = Port { setting: "listen", choice: "--listen" };
+const METRICS: Port = Port { setting: "metrics_listen", choice: "DOORWARD_METRICS_LISTEN" };
+
+impl Port {
+    fn bind(&self, address: SocketAddr) -> Result<(TcpSocket, SocketAddr), Failure> {
+        let bind = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            let bound = socket.local_addr()?;
+            Ok((socket, bound))
+        };
+        bind().map_err(|error| self.refused(address, &error))
+    }
+
+    fn listen(&self, socket: TcpSocket, bound: SocketAddr) -> Result<TcpListener, Failure> {
+        socket.listen(1024).map_err(|error| self.refused(bound, &error))
+    }
+
+    fn refused(&self, address: SocketAddr, error: &io::Error) -> Failure {
+        let Self { setting, choice } = self;
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("another program uses it. Stop that, or choose another with {choice}")
+            }
+            _ => error.to_string(),
+        };
+        Failure::failed(format!("cannot listen on {address} ({setting}): {reason}"))
+    }
 }
 
 /// SIGTERM and SIGINT, from before the server says that it is ready.

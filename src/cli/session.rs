@@ -46,14 +46,20 @@ pub(super) enum Command {
 #[group(required = true, multiple = false)]
 pub(super) struct Which {
     /// The session, as `doorward session list` shows it
-    #[arg(value_name = "SESSION_ID")]
-    session: Option<Uuid>,
+    #[arg(value_name = "SESSION_ID", value_parser = session_id)]
+    session: Option<SessionId>,
     /// All sessions of this user
     #[arg(long, value_name = "EMAIL|ID")]
     user: Option<UserRef>,
     /// All sessions of everybody
     #[arg(long)]
     all: bool,
+}
+
+fn session_id(text: &str) -> Result<SessionId, &'static str> {
+    Uuid::parse_str(text)
+        .map(SessionId)
+        .map_err(|_| "must be a session id, as `doorward session list` shows it")
 }
 
 impl Command {
@@ -71,32 +77,33 @@ async fn list(data: &Data, user: Option<&UserRef>, json: bool) -> Result<String,
         None => None,
     };
     let sessions = accounts::list_sessions(&data.store, &data.clock, user).await?;
+    let users = data.store.list_users().await?;
+    let emails: HashMap<_, _> = users.iter().map(|user| (user.id, user.email.as_str())).collect();
+    // An account that was deleted this very moment has no address any more.
+    let email = |session: &Session| emails.get(&session.user_id).copied().unwrap_or_default();
     if json {
-        return output::json(&sessions.iter().map(SessionView::from).collect::<Vec<_>>());
+        let views = sessions.iter().map(|session| SessionView::new(session, email(session)));
+        return output::json(&views.collect::<Vec<_>>());
     }
     if sessions.is_empty() {
         return Ok("There are no live sessions.\n".to_owned());
     }
-    let users = data.store.list_users().await?;
-    let emails: HashMap<_, _> = users.iter().map(|user| (user.id, user.email.as_str())).collect();
     let row = |session: &Session| {
-        // An account that was deleted this very moment has no address any more.
-        let email = emails.get(&session.user_id).copied().unwrap_or_default();
         [
             session.id.to_string(),
-            email.to_owned(),
+            email(session).to_owned(),
             device_name(&session.client.user_agent),
             session.client.ip.clone(),
             session.last_used_at.to_string(),
         ]
     };
-    let headings = ["Session", "User", "Device", "Address", "Last used"];
+    let headings = ["Session", "E-mail", "Device", "Address", "Last used"];
     Ok(output::table(headings, sessions.iter().map(row)))
 }
 
 async fn revoke(data: &Data, Which { session, user, all }: Which) -> Result<String, Failure> {
     if let Some(id) = session {
-        return match end(data, Revoke::Session(SessionId(id))).await? {
+        return match end(data, Revoke::Session(id)).await? {
             0 => Err(Failure::failed(format!("no open session has the id {id}"))),
             _ => Ok(format!("session {id} is revoked\n")),
         };

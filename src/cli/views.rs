@@ -43,6 +43,7 @@ impl<'a> From<&'a User> for UserView<'a> {
 pub(super) struct SessionView<'a> {
     id: SessionId,
     user_id: UserId,
+    email: &'a str,
     created_at: Timestamp,
     last_used_at: Timestamp,
     expires_at: Timestamp,
@@ -51,11 +52,13 @@ pub(super) struct SessionView<'a> {
     device: String,
 }
 
-impl<'a> From<&'a Session> for SessionView<'a> {
-    fn from(session: &'a Session) -> Self {
+impl<'a> SessionView<'a> {
+    /// A session of the user with this address.
+    pub(super) fn new(session: &'a Session, email: &'a str) -> Self {
         Self {
             id: session.id,
             user_id: session.user_id,
+            email,
             created_at: session.created_at,
             last_used_at: session.last_used_at,
             expires_at: session.expires_at,

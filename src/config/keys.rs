@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Config;
-use super::parse::{Value, checked, within};
+use super::parse::{Value, within};
 use super::raw::{Raw, Refusal};
 
 /// One setting.
@@ -20,22 +20,23 @@ pub(super) struct Key {
     pub show: fn(&Config) -> String,
 }
 
-/// The rows: the field of [`Config`], its description and, where its type says too little, a check.
+/// The rows: the field of [`Config`], its description and, where its type says too little, what
+/// reads it.
 macro_rules! keys {
-    ($( $field:ident: $description:literal $(, $check:expr)?; )+) => {
+    ($( $field:ident: $description:literal $(, $read:expr)?; )+) => {
         &[$( Key {
             name: stringify!($field),
             description: $description,
             secret: false,
             set: |config, raw| {
-                config.$field = keys!(@read raw $(, $check)?)?;
+                config.$field = keys!(@read raw $(, $read)?)?;
                 Ok(())
             },
             show: |config| config.$field.show(),
         }, )+]
     };
     (@read $raw:ident) => { Value::read($raw) };
-    (@read $raw:ident, $check:expr) => { checked($raw, $check) };
+    (@read $raw:ident, $read:expr) => { $read($raw) };
 }
 
 /// Every key, in the documented order.
@@ -68,21 +69,22 @@ pub(super) static KEYS: &[Key] = keys! {
     log_level: "error, warn, info, debug or trace";
 };
 
-fn at_least_a_second(value: Duration) -> Result<Duration, String> {
+fn at_least_a_second(raw: &Raw) -> Result<Duration, Refusal> {
+    let value = Duration::read(raw)?;
     if value < Duration::from_secs(1) {
-        return Err("at least 1s".to_owned());
+        return Err(raw.refuse("at least 1s"));
     }
     Ok(value)
 }
 
 /// Normalises `Domain=`: lower case, ASCII (IDNA), without the leading dot of old (RFC 6265
 /// §5.2.3 drops it).
-fn domain(value: Option<String>) -> Result<Option<String>, String> {
-    let Some(text) = value else { return Ok(None) };
+fn domain(raw: &Raw) -> Result<Option<String>, Refusal> {
+    let Some(text) = Option::<String>::read(raw)? else { return Ok(None) };
     let name = text.strip_prefix('.').unwrap_or(&text);
     match url::Host::parse(name) {
         Ok(url::Host::Domain(name)) if has_labels(&name) => Ok(Some(name)),
-        _ => Err("a domain of two labels or more, such as example.com; no IP address".to_owned()),
+        _ => Err(raw.refuse("a domain of two labels or more, such as example.com; no IP address")),
     }
 }
 

@@ -28,24 +28,18 @@ pub(super) trait Value: Sized {
     fn show(&self) -> String;
 }
 
-/// Reads a value and puts it through the check of its key, which says what is allowed.
-pub(super) fn checked<T: Value>(
-    raw: &Raw,
-    check: impl FnOnce(T) -> Result<T, String>,
-) -> Result<T, Refusal> {
-    check(T::read(raw)?).map_err(|allowed| raw.refuse(allowed))
-}
-
-/// A check for [`checked`]: both bounds are allowed.
-pub(super) fn within<T: Value + PartialOrd>(
-    bounds: RangeInclusive<T>,
-) -> impl FnOnce(T) -> Result<T, String> {
-    move |value| {
-        if bounds.contains(&value) {
-            Ok(value)
-        } else {
-            Err(format!("{} to {}", bounds.start().show(), bounds.end().show()))
-        }
+/// Reads a whole number; both bounds are allowed.
+pub(super) fn within(bounds: RangeInclusive<u32>) -> impl FnOnce(&Raw) -> Result<u32, Refusal> {
+    move |raw| {
+        let allowed = format!("{} to {}", bounds.start(), bounds.end());
+        let number = match raw {
+            Raw::Integer(number) => Some(*number),
+            Raw::Text(text) => text.parse::<i64>().ok(),
+            _ => None,
+        };
+        let number = number.ok_or_else(|| raw.refuse(format!("a whole number, {allowed}")))?;
+        let number = u32::try_from(number).ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| raw.refuse(allowed))
     }
 }
 
@@ -92,12 +86,7 @@ impl Value for bool {
 
 impl Value for u32 {
     fn read(raw: &Raw) -> Result<Self, Refusal> {
-        match raw {
-            Raw::Integer(number) => Self::try_from(*number).ok(),
-            Raw::Text(text) => text.parse().ok(),
-            _ => None,
-        }
-        .ok_or_else(|| raw.refuse(format!("a whole number from 0 to {}", Self::MAX)))
+        within(0..=Self::MAX)(raw)
     }
 
     fn show(&self) -> String {
@@ -198,18 +187,19 @@ impl Value for PublicUrl {
 }
 
 fn read_url<T>(raw: &Raw, parse: fn(&str) -> Result<T, String>) -> Result<T, Refusal> {
-    match raw {
-        Raw::Text(text) => parse(text).map_err(|allowed| {
-            if text.contains('@') {
-                // It goes to a terminal and a log; the password must not.
-                let found = "a URL with a user or password (not shown)".to_owned();
-                Refusal { found, allowed }
-            } else {
-                raw.refuse(allowed)
-            }
-        }),
-        _ => Err(raw.refuse("a URL such as \"https://auth.example.com\"")),
-    }
+    let parsed = match raw {
+        Raw::Text(text) => parse(text),
+        _ => Err("a URL such as \"https://auth.example.com\"".to_owned()),
+    };
+    parsed.map_err(|allowed| {
+        let refusal = raw.refuse(allowed);
+        if refusal.found.contains('@') {
+            // It goes to a terminal and a log; the password must not.
+            Refusal { found: "a URL with a user or password (not shown)".to_owned(), ..refusal }
+        } else {
+            refusal
+        }
+    })
 }
 
 impl<T: Choice> Value for T {

@@ -31,9 +31,15 @@ pub enum KeyError {
     /// `key_file` names a file without a key in it.
     #[error(
         "no key in {}. It holds one PASERK secret (`k4.local.…`, 32 random bytes in base64url) a \
-         line, the last one being active", .0.display()
+         line, the last one being active; `doorward keys generate` prints one", .0.display()
     )]
     Empty(PathBuf),
+    /// A file in the directory of the keys has lost its key.
+    #[error(
+        "no key in {}. Put the file back from a backup; or, if it never held a key, remove it",
+        .0.display()
+    )]
+    Lost(PathBuf),
     /// A line is not a key, or is too short for one.
     #[error(
         "{} line {line}: not a key. A key is `k4.local.` and 32 random bytes in base64url (43 \
@@ -55,7 +61,17 @@ pub enum KeyError {
         /// What they may be.
         wanted: u32,
     },
-    /// The operating system said no.
+    /// The files belong to another user, who is the one to run Doorward.
+    #[error("cannot {action} {}: {source}. Run doorward as the user who owns it", .path.display())]
+    Denied {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The operating system said no for another reason.
     #[error("cannot {action} {}: {source}", .path.display())]
     Io {
         /// What was tried.
@@ -72,7 +88,10 @@ pub enum KeyError {
 
 fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {
     let path = path.to_owned();
-    move |source| KeyError::Io { action, path, source }
+    move |source| match source.kind() {
+        io::ErrorKind::PermissionDenied => KeyError::Denied { action, path, source },
+        _ => KeyError::Io { action, path, source },
+    }
 }
 
 /// Loads the keys of a data directory, or makes the first one when there is none and
@@ -102,7 +121,11 @@ pub fn load_dir(
     let mut roots = Vec::new();
     for file in &files {
         check_private(file, 0o600)?;
-        roots.extend(read_keys(file)?);
+        let keys = read_keys(file)?;
+        if keys.is_empty() {
+            return Err(KeyError::Lost(file.clone()));
+        }
+        roots.extend(keys);
     }
     keyring(&roots, dir)
 }
@@ -136,13 +159,14 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
 }
 
 fn read_keys(path: &Path) -> Result<Vec<Root>, KeyError> {
-    let text = Zeroizing::new(fs::read_to_string(path).map_err(io_error("read", path))?);
-    text.lines()
+    let text = Zeroizing::new(fs::read(path).map_err(io_error("read", path))?);
+    text.split(|byte| *byte == b'\n')
         .enumerate()
-        .map(|(index, line)| (index + 1, line.trim()))
-        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(index, line)| (index + 1, line.trim_ascii()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
         .map(|(line, key)| {
-            Root::parse(key).ok_or_else(|| KeyError::Malformed { path: path.to_owned(), line })
+            let root = std::str::from_utf8(key).ok().and_then(Root::parse);
+            root.ok_or_else(|| KeyError::Malformed { path: path.to_owned(), line })
         })
         .collect()
 }
@@ -227,10 +251,16 @@ mod tests {
             assert!(matches!(error, KeyError::Malformed { line: 3, .. }), "{error}");
             assert!(!error.to_string().contains("c2hvcnQ"), "the key is repeated");
         }
-        fs::write(&file, "").unwrap();
-        assert!(matches!(load(true), Err(KeyError::Empty(_))));
-        fs::write(&file, [0xff]).unwrap();
-        assert!(matches!(load(true), Err(KeyError::Io { .. })));
+        fs::write(&file, b"\n\xff\x00\xfe\n").unwrap();
+        assert!(matches!(load(true), Err(KeyError::Malformed { line: 2, .. })));
+
+        // Also beside good ones: sessions may depend on the key that it held.
+        write_key(&dir, &root(2), NOW.plus(std::time::Duration::from_secs(1))).unwrap();
+        for nothing in ["", "\n", "# where is it?\n"] {
+            fs::write(&file, nothing).unwrap();
+            let error = load(true).unwrap_err();
+            assert!(matches!(&error, KeyError::Lost(path) if *path == file), "{error}");
+        }
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Store {
     /// says how long an ended session can have access tokens about.
     pub fn open(path: &Path, access_token_ttl: Duration, now: Now) -> Result<Self, OpenError> {
         let connection = schema::prepare(path)?;
-        let revocations = Arc::new(Revocations::load(&connection, access_token_ttl, now)?);
+        let revocations = Revocations::load(&connection, access_token_ttl, now);
+        let revocations = Arc::new(revocations.map_err(|error| OpenError::database(path, error))?);
         let notes = Arc::new(Notes::default());
         let writer = Writer::start(
             connection,

@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::ffi::{Error, SQLITE_READONLY};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 /// Marks the file as Doorward's (`Door` in ASCII).
@@ -41,29 +42,90 @@ pub enum OpenError {
         /// The newest one that this binary knows.
         known: usize,
     },
-    /// Some other program's database.
-    #[error("{} is not a Doorward database. Choose another data directory", .0.display())]
+    /// Some other program's database, or no database.
+    #[error(
+        "{} is not a Doorward database. Choose another data directory with --data; or, if it was \
+         one, put a backup in its place", .0.display()
+    )]
     Foreign(PathBuf),
+    /// Its content is not what SQLite left there.
+    #[error(
+        "{} is damaged ({source}). Stop here, keep a copy, and put a backup in its place",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite stumbled over.
+        source: rusqlite::Error,
+    },
+    /// The database may not be written. Often somebody else, `root`, has made one of its files.
+    #[error(
+        "cannot write {} and the files beside it ({source}). They and their directory must belong \
+         to the user who runs doorward", .path.display()
+    )]
+    ReadOnly {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
     /// The library is too old to be trusted with two processes on a file.
     #[error("SQLite {found} can corrupt a database that two processes use; at least {} is needed", MIN_SQLITE.1)]
     OldSqlite {
         /// The version that is linked.
         found: &'static str,
     },
-    /// The file or its directory cannot be used.
-    #[error("cannot open {}: {source}", .path.display())]
-    Io {
-        /// The file or directory.
+    /// Where the data directory should be there is something else.
+    #[error("{} is not a directory; choose another with --data", .0.display())]
+    NotADirectory(PathBuf),
+    /// The data directory cannot be used.
+    #[error(
+        "cannot use the data directory {}: {source}. The user who runs doorward must be able to \
+         write there; or choose another with --data", .path.display()
+    )]
+    Directory {
+        /// The directory.
         path: PathBuf,
         /// The reason.
         source: io::Error,
     },
     /// SQLite said no.
-    #[error("cannot open the database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    #[error("cannot open {}: {source}", .path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        source: rusqlite::Error,
+    },
     /// A migration failed; the database is as it was.
     #[error("cannot migrate the database: {0}")]
     Migration(#[from] rusqlite_migration::Error),
+}
+
+impl OpenError {
+    /// What it means that the data directory `path`, or a file in it, could not be made.
+    pub(crate) fn directory(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if path.exists() && !path.is_dir() {
+            Self::NotADirectory(path)
+        } else {
+            Self::Directory { path, source }
+        }
+    }
+
+    /// What it means that SQLite cannot open or read the database at `path`.
+    pub(super) fn database(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::Foreign(path),
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::ReadOnly { path, source }
+            }
+            _ => Self::Sqlite { path, source },
+        }
+    }
 }
 
 /// Opens the database for writing, made and migrated.
@@ -71,21 +133,27 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < MIN_SQLITE.0 {
         return Err(OpenError::OldSqlite { found: rusqlite::version() });
     }
-    let io_error = |source| OpenError::Io { path: path.to_owned(), source };
     let directory = path.parent().unwrap_or(Path::new("."));
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io_error)?;
+    let unusable = |error| OpenError::directory(directory, error);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
     // Two processes that start at once must not both run a migration.
-    let lock = fs::File::open(directory).map_err(io_error)?;
-    lock.lock().map_err(io_error)?;
-    create_private(path).map_err(io_error)?;
+    let lock = fs::File::open(directory).map_err(unusable)?;
+    lock.lock().map_err(unusable)?;
+    create_private(path).map_err(unusable)?;
 
-    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE)?;
+    let refused = |error| OpenError::database(path, error);
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(refused)?;
+    check_writable(&connection).map_err(refused)?;
     check_owner(&connection, path)?;
-    configure(&connection)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    configure(&connection).and_then(|()| claim(&connection)).map_err(refused)?;
     LADDER.to_latest(&mut connection)?;
     Ok(connection)
+}
+
+/// The first write.
+fn claim(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
 /// Addresses and password hashes are nobody else's business. SQLite gives its other files the
@@ -123,22 +191,27 @@ fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Asked before anything is read: reading a read-only database makes files beside it which are
+/// read-only as well, and stay so when it is put right.
+fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(rusqlite::Error::SqliteFailure(Error::new(SQLITE_READONLY), None));
+    }
+    Ok(())
+}
+
 /// Reads only, so that somebody else's file, or a newer one, is left untouched.
 fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let not_ours = |error: &rusqlite::Error| {
-        error.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase)
+    let number = |query| {
+        let number = connection.query_row(query, [], |row| row.get::<_, i64>(0));
+        number.map_err(|error| OpenError::database(path, error))
     };
-    let owner = match number("application_id") {
-        Err(error) if not_ours(&error) => return Err(OpenError::Foreign(path.to_owned())),
-        owner => owner?,
-    };
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let owner = number("PRAGMA application_id")?;
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
     if owner != i64::from(APPLICATION_ID) && (owner != 0 || tables > 0) {
         return Err(OpenError::Foreign(path.to_owned()));
     }
-    let found = number("user_version")?;
+    let found = number("PRAGMA user_version")?;
     if usize::try_from(found).is_ok_and(|found| found <= MIGRATIONS.len()) {
         Ok(())
     } else {
@@ -167,6 +240,22 @@ mod tests {
     #[test]
     fn migrations_apply_in_order() {
         LADDER.validate().unwrap();
+    }
+
+    /// `REPLACE` deletes without asking the triggers, unless it is told to.
+    #[test]
+    fn the_audit_trail_is_not_written_over() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("doorward.db");
+        let insert = "INTO audit (seq, at, event, ip, user_agent) VALUES (1, 0, ?1, '', '')";
+        let first = prepare(&path).unwrap();
+        first.execute(&format!("INSERT {insert}"), ["true"]).unwrap();
+        for connection in [first, reopen(&path).unwrap()] {
+            let error = connection.execute(&format!("REPLACE {insert}"), ["false"]).unwrap_err();
+            assert!(error.to_string().contains("append-only"), "{error}");
+            let event = connection.query_row("SELECT event FROM audit", [], |row| row.get(0));
+            assert_eq!(event, Ok("true".to_owned()));
+        }
     }
 
     #[test]

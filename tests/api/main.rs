@@ -22,6 +22,7 @@ mod outage;
 mod pages;
 mod refresh;
 mod register;
+mod review;
 mod rotation;
 mod sessions;
 mod throttles;

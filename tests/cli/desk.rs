@@ -1,7 +1,9 @@
 //! Where an operator sits, and what the program answers.
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_cmd::cargo::cargo_bin;
@@ -13,6 +15,7 @@ use doorward::domain::secret::{KeyId, LookupHash, Salt};
 use doorward::domain::session::{Client, SessionPolicy};
 use doorward::store::{NewSession, Store};
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub(crate) const PASSWORD: &str = "correct horse battery\n";
 pub(crate) const ANA: &str = "ana@example.com";
@@ -21,7 +24,15 @@ pub(crate) const FIREFOX: &str =
     "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
 
 /// An empty working directory of its own.
-pub(crate) struct Desk(tempfile::TempDir);
+pub(crate) struct Desk {
+    dir: TempDir,
+    program: PathBuf,
+    /// The user who runs the program, where it is another than that of the test.
+    user: Option<u32>,
+}
+
+/// `nobody`, whom permissions keep out.
+const NOBODY: u32 = 65534;
 
 /// What a run said, and how it ended.
 #[derive(Debug)]
@@ -33,7 +44,22 @@ pub(crate) struct Answer {
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let (dir, program) = (tempfile::tempdir().unwrap(), cargo_bin!("doorward").to_owned());
+        Self { dir, program, user: None }
+    }
+
+    /// Of a user whom permissions keep out: `root` is above them.
+    pub(crate) fn unprivileged() -> Self {
+        let mut desk = Self::new();
+        if rustix::process::geteuid().is_root() {
+            // The target directory may be out of their reach.
+            let program = desk.path().join("doorward");
+            fs::copy(&desk.program, &program).unwrap();
+            chown(desk.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            desk.program = program;
+            desk.user = Some(NOBODY);
+        }
+        desk
     }
 
     /// With Ana, an administrator.
@@ -44,12 +70,18 @@ impl Desk {
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.dir.path()
     }
 
     pub(crate) fn command(&self, line: &str) -> assert_cmd::Command {
-        let mut command = assert_cmd::Command::new(cargo_bin!("doorward"));
+        let mut command = std::process::Command::new(&self.program);
         command.current_dir(self.path()).env_clear().args(line.split_whitespace());
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
+        let mut command = assert_cmd::Command::from_std(command);
+        // A server that should have refused to start must not hold up the tests for ever.
+        command.timeout(Duration::from_secs(60));
         command
     }
 

@@ -1,9 +1,12 @@
 //! The command line, as an operator meets it: the built program, run in an empty directory.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic")]
 
 mod desk;
 mod keys;
+mod place;
+mod serve;
+mod server;
 mod sessions;
 mod settings;
 mod usage;

@@ -19,6 +19,7 @@ fn sessions_are_listed_and_revoked() {
     for (field, value) in [
         ("id", id.as_str()),
         ("userId", &user),
+        ("email", ANA),
         ("ip", "192.0.2.7"),
         ("userAgent", FIREFOX),
         ("device", "Firefox on Linux"),

@@ -26,7 +26,7 @@ fn wrong_usage_is_refused_with_a_reason_and_leaves_nothing_behind() {
         ("user delete ana@example.com", "--yes"),
         ("session revoke", "SESSION_ID"),
         ("session revoke --all --user ana@example.com", "cannot be used with"),
-        ("session revoke not-a-session", "invalid value 'not-a-session'"),
+        ("session revoke nonsense", "must be a session id, as `doorward session list` shows it\n"),
         ("completions tcsh", "[possible values: bash"),
         ("config --config missing.toml", "missing.toml (flag --config): cannot be read"),
         ("keys list --config missing.toml", "missing.toml"),
@@ -43,6 +43,12 @@ fn help_and_version_are_no_failure() {
     desk.run("--version").is(0).out(concat!("doorward ", env!("CARGO_PKG_VERSION"), "\n"));
     desk.run("--help").is(0).out("Usage: doorward").out("Examples:").out("Exit codes:");
     desk.run("user add --help").is(0).out("--password-stdin");
+    for line in ["--help", "serve --help", "session revoke --help"] {
+        let help = desk.run(line).is(0).out;
+        let (_, global) = help.split_once("Global options:\n").unwrap();
+        assert!(global.contains("--config") && global.contains("--data"), "{help}");
+        assert!(!global.contains("--listen"), "{help}");
+    }
 }
 
 #[test]
@@ -85,7 +91,12 @@ fn completions_and_manual_pages_are_made() {
     for shell in ["bash", "zsh", "fish"] {
         desk.run(&format!("completions {shell}")).is(0).out("set-password");
     }
-    desk.run("man").is(0).out(".TH doorward 1");
+    let example = ".SH EXAMPLES\n.nf\ndoorward serve ";
+    desk.run("man")
+        .is(0)
+        .out(".TH doorward 1")
+        .out(example)
+        .out(".SH \"EXIT CODES\"\n.nf\n0 done,");
     desk.run("man share/man").is(0).out("share/man");
     for page in [
         "doorward",
@@ -96,6 +107,9 @@ fn completions_and_manual_pages_are_made() {
     ] {
         let text = fs::read_to_string(desk.path().join(format!("share/man/{page}.1"))).unwrap();
         assert!(text.contains(&format!(".TH {page} 1")), "{page}");
+        let has_examples = text.contains(".SH EXAMPLES\n.nf\n") && text.contains("\n.fi\n");
+        assert_eq!(has_examples, !["doorward-serve", "doorward-user"].contains(&page), "{page}");
+        assert!(!text.contains("EXTRA"), "{page}");
     }
     fs::write(desk.path().join("file"), "").unwrap();
     desk.run("man file").is(1).err("doorward: cannot write to file: ");

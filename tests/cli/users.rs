@@ -46,6 +46,16 @@ fn the_life_of_a_user() {
     assert_eq!(desk.json("user list --json"), Value::Array(vec![]));
 }
 
+/// Nobody is asked for a password that cannot be used.
+#[test]
+fn a_taken_address_is_refused_before_the_password_is_asked_for() {
+    let desk = Desk::with_ana();
+    let said = "doorward: ana@example.com has an account already\n";
+    assert_eq!(desk.run("user add ana@example.com").is(1).err, said);
+    assert_eq!(desk.type_in("user add ANA@example.com --password-stdin", "short").is(1).err, said);
+    desk.run("user add ben@example.com").is(2).err("--password-stdin");
+}
+
 #[test]
 fn an_unknown_user_or_session_is_a_failure() {
     let desk = Desk::with_ana();

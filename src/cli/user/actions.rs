@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::{self, count, or_dash};
 use crate::cli::password::PasswordSource;
 use crate::cli::views::UserView;
-use crate::domain::account::User;
+use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::flows::accounts::{self, Changed, NewAccount, UserRef};
 
@@ -16,8 +16,20 @@ pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Fail
     let hasher = data.hasher()?;
     match accounts::add_user(&data.store, &hasher, &data.clock, &data.entropy, account).await? {
         Some(user) => Ok(format!("{email} is added as {}, id {}\n", user.role.as_str(), user.id)),
-        None => Err(Failure::failed(format!("{email} has an account already"))),
+        None => Err(taken(&email)),
     }
+}
+
+/// Fails when the address belongs to an account.
+pub(super) async fn is_free(data: &Data, email: &Email) -> Result<(), Failure> {
+    match data.store.find_account_by_email(email.clone()).await? {
+        Some(_) => Err(taken(email)),
+        None => Ok(()),
+    }
+}
+
+fn taken(email: &Email) -> Failure {
+    Failure::failed(format!("{email} has an account already"))
 }
 
 pub(super) async fn list(data: &Data, json: bool) -> Result<String, Failure> {

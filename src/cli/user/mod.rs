@@ -119,6 +119,11 @@ impl Command {
     pub(in crate::cli) fn run(self, config: Config) -> Result<String, Failure> {
         match self {
             Self::Add { email, role, verified, password } => {
+                // First, so that nobody types a password for an address that is taken.
+                if data::is_there(&config)? {
+                    let config = config.clone();
+                    data::existing(config, async |data| actions::is_free(data, &email).await)?;
+                }
                 let password = password.choose(email.as_str(), config.password_min_length)?;
                 let account = NewAccount { email, password, role, is_verified: verified };
                 data::existing_or_new(config, async |data| actions::add(data, account).await)

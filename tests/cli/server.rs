@@ -1,0 +1,96 @@
+//! A server that is started and stopped as an operator does it.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::desk::{ANA, Answer, Desk, PASSWORD};
+
+/// A running `doorward serve`, on a free port; killed when the test is over.
+pub(crate) struct Server {
+    process: Child,
+    address: String,
+    log: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// Returns once the server has said that it is ready.
+    pub(crate) fn start(desk: &Desk, settings: &[(&str, &str)]) -> Self {
+        let mut process = std::process::Command::new(cargo_bin!("doorward"))
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .current_dir(desk.path())
+            .env_clear()
+            .envs(settings.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        let Some(url) = ready.split(' ').find_map(|word| word.strip_prefix("http://")) else {
+            let mut said = String::new();
+            log.read_to_string(&mut said).unwrap();
+            panic!("not ready: {ready:?} {said}");
+        };
+        Self { process, address: url.to_owned(), log }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// A session of Ana's, made with the keys of this server.
+    pub(crate) fn sign_ana_in(&self) {
+        let body = serde_json::json!({"email": ANA, "password": PASSWORD.trim()}).to_string();
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "POST /api/auth/login HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    /// Reads its log as far as a line with `words` in it.
+    pub(crate) fn wait_until_it_says(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert!(self.log.read_line(&mut line).unwrap() > 0, "it never says {words:?}");
+        }
+    }
+
+    /// What it says until its end, and how it ends.
+    pub(crate) fn end(mut self) -> Answer {
+        let mut err = String::new();
+        self.log.read_to_string(&mut err).unwrap();
+        let status = self.process.wait().unwrap();
+        Answer { code: status.code().expect("it ends of itself"), out: String::new(), err }
+    }
+
+    /// Stops it.
+    pub(crate) fn stop(self) {
+        self.signal(Signal::TERM);
+        self.end().is(0);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
