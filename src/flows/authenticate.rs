@@ -81,11 +81,12 @@ pub enum Refusal {
     Internal(Fault),
 }
 
-/// What an access token is worth.
-enum Worth {
-    Good(AccessClaims),
+/// What is wrong with an access token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flaw {
     /// Expired, or its claims are out of date.
     Aged,
+    /// Not one of ours, or of a session that has ended.
     Bad,
 }
 
@@ -101,11 +102,11 @@ pub async fn authenticate(
 ) -> Result<Admitted, Refusal> {
     let now = app.clock.now();
     if let Some(token) = &credentials.bearer {
-        return match weigh(app, token, now) {
-            Worth::Good(claims) => Ok(admit(app, claims, false, now)),
-            Worth::Aged => Err(Refusal::AccessTokenExpired),
-            Worth::Bad => Err(Refusal::SessionExpired),
-        };
+        let admitted = weigh(app, token, now).and_then(|claims| admit(app, claims, false, now));
+        return admitted.map_err(|flaw| match flaw {
+            Flaw::Aged => Refusal::AccessTokenExpired,
+            Flaw::Bad => Refusal::SessionExpired,
+        });
     }
     let csrf = |session| {
         if is_unsafe && !csrf_holds(app, credentials, session) {
@@ -114,22 +115,25 @@ pub async fn authenticate(
             Ok(())
         }
     };
-    let worth = credentials.access.as_deref().map(|token| weigh(app, token, now));
     let refresh_token = credentials.refresh.as_deref();
-    match worth {
+    let flaw = match credentials.access.as_deref().map(|token| weigh(app, token, now)) {
         None if refresh_token.is_none() => return Err(Refusal::NoToken),
-        Some(Worth::Good(claims)) => {
+        None => None,
+        Some(Err(flaw)) => Some(flaw),
+        Some(Ok(claims)) => {
             csrf(claims.sid)?;
-            return Ok(admit(app, claims, true, now));
+            match admit(app, claims, true, now) {
+                Ok(admitted) => return Ok(admitted),
+                Err(flaw) => Some(flaw),
+            }
         }
-        None | Some(Worth::Aged | Worth::Bad) => {}
-    }
+    };
 
     let presented = refresh_token.and_then(|token| refresh::open(app, token));
     if !app.config.auto_refresh {
         // A browser drops the access cookie when it expires: gone is as good as expired.
-        let aged = matches!(worth, Some(Worth::Aged)) || (worth.is_none() && presented.is_some());
-        return Err(if aged { Refusal::AccessTokenExpired } else { Refusal::SessionExpired });
+        let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && presented.is_some());
+        return Err(if is_aged { Refusal::AccessTokenExpired } else { Refusal::SessionExpired });
     }
     let presented = presented.ok_or(Refusal::SessionExpired)?;
     csrf(presented.session)?;
@@ -146,36 +150,35 @@ pub async fn authenticate(
     Ok(Admitted { caller, renewed: Some(issued) })
 }
 
-fn weigh(app: &App, token: &str, now: Now) -> Worth {
-    let Some(claims) = open_access(app, token) else {
-        return Worth::Bad;
-    };
-    match app.store.standing(&claims) {
-        Standing::Ended => return Worth::Bad,
-        Standing::Stale => return Worth::Aged,
-        Standing::Good => {}
-    }
-    if claims.iss != app.issuer || claims.aud != app.audience {
-        // Ours, from before the server moved.
-        return Worth::Aged;
-    }
-    // A token outlives neither its own expiry nor the life that is configured now: for no
-    // longer is it remembered which sessions have ended.
-    if claims.is_current(now.wall) && now.wall < claims.iat.plus(app.config.access_token_ttl) {
-        Worth::Good(claims)
-    } else {
-        Worth::Aged
+/// The claims of an access token that nothing speaks against so far.
+fn weigh(app: &App, token: &str, now: Now) -> Result<AccessClaims, Flaw> {
+    let claims = open_access(app, token).ok_or(Flaw::Bad)?;
+    check(app.store.standing(&claims))?;
+    // Ours, but from before the server moved, counts as out of date. And a token outlives
+    // neither its own expiry nor the life that is configured now: for no longer is it remembered
+    // which sessions have ended.
+    let is_ours = claims.iss == app.issuer && claims.aud == app.audience;
+    let is_fresh = now.wall < claims.iat.plus(app.config.access_token_ttl);
+    if is_ours && is_fresh && claims.is_current(now.wall) { Ok(claims) } else { Err(Flaw::Aged) }
+}
+
+/// Lets the token pass, and notes that it was used, unless its session has ended meanwhile.
+fn admit(app: &App, claims: AccessClaims, by_cookie: bool, now: Now) -> Result<Admitted, Flaw> {
+    check(app.store.note_use(&claims, now))?;
+    Ok(Admitted { caller: Caller { claims, by_cookie }, renewed: None })
+}
+
+fn check(standing: Standing) -> Result<(), Flaw> {
+    match standing {
+        Standing::Good => Ok(()),
+        Standing::Ended => Err(Flaw::Bad),
+        Standing::Stale => Err(Flaw::Aged),
     }
 }
 
 /// The claims of an access token that was signed with our keys, whatever else it says.
 pub(super) fn open_access(app: &App, token: &str) -> Option<AccessClaims> {
     access::open(token, app.keys.sets().map(|set| &set.public))
-}
-
-fn admit(app: &App, claims: AccessClaims, by_cookie: bool, now: Now) -> Admitted {
-    app.store.note_use(&claims, now);
-    Admitted { caller: Caller { claims, by_cookie }, renewed: None }
 }
 
 /// Double submit: header and cookie are equal, and the value is the session's.

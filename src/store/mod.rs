@@ -68,6 +68,10 @@ impl Store {
             .max_size(READERS)
             .min_idle(Some(1))
             .connection_timeout(READER_TIMEOUT)
+            // A connection to a file does not age; and a closed store would keep the threads that
+            // look after that for half a minute.
+            .max_lifetime(None)
+            .idle_timeout(None)
             .build_unchecked(schema::reader(path));
         Ok(Self { path: path.to_owned(), readers, writer, notes, revocations })
     }

@@ -3,12 +3,13 @@
 //! A guarded request only leaves a note here; the writer takes the notes along with its next
 //! commit. `judge` is shown the row and its note together, so nothing waits for the disk.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::revocations::Standing;
 use crate::domain::id::{Generation, SessionId};
 use crate::domain::session::Session;
 use crate::domain::time::{Now, Timestamp};
@@ -47,9 +48,28 @@ pub(super) struct Written(SessionId, Note);
 struct Table {
     notes: HashMap<SessionId, Note>,
     queue: Vec<SessionId>,
+    /// Sessions that the transaction under way ends because nobody was seen to use them.
+    given_up: HashSet<SessionId>,
 }
 
 impl Table {
+    /// An access token of `generation` passed the guard. One of an older generation than has
+    /// been seen confirms nothing, but is a sign of life.
+    fn record(&mut self, session: SessionId, generation: Generation, now: Now) {
+        let note = self.notes.entry(session).or_insert(Note {
+            generation,
+            confirmed_at: now.steady,
+            last_used_at: now.wall,
+            written: None,
+            is_queued: false,
+        });
+        if note.generation < generation {
+            (note.generation, note.confirmed_at, note.written) = (generation, now.steady, None);
+        }
+        note.last_used_at = now.wall;
+        self.queue_if_due(session);
+    }
+
     fn queue_if_due(&mut self, id: SessionId) {
         if let Some(note) = self.notes.get_mut(&id)
             && note.is_due()
@@ -69,22 +89,43 @@ impl Notes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An access token of `generation` passed the guard. One of an older generation than has
-    /// been seen confirms nothing, but is a sign of life.
-    pub(super) fn record(&self, session: SessionId, generation: Generation, now: Now) {
+    /// Asks what speaks against an access token and, if nothing does, records that it was used.
+    /// At one moment: a session that is being given up is not seen in use any more.
+    pub(super) fn admit(
+        &self,
+        session: SessionId,
+        generation: Generation,
+        now: Now,
+        standing: impl FnOnce() -> Standing,
+    ) -> Standing {
         let mut table = self.lock();
-        let note = table.notes.entry(session).or_insert(Note {
-            generation,
-            confirmed_at: now.steady,
-            last_used_at: now.wall,
-            written: None,
-            is_queued: false,
-        });
-        if note.generation < generation {
-            (note.generation, note.confirmed_at, note.written) = (generation, now.steady, None);
+        if table.given_up.contains(&session) {
+            return Standing::Ended;
         }
-        note.last_used_at = now.wall;
-        table.queue_if_due(session);
+        let standing = standing();
+        if standing == Standing::Good {
+            table.record(session, generation, now);
+        }
+        standing
+    }
+
+    /// Nobody is to be seen using this generation from here on. False when somebody has been,
+    /// since the session was judged.
+    pub(super) fn give_up(&self, session: SessionId, generation: Generation) -> bool {
+        let mut table = self.lock();
+        let seen = table.notes.get(&session).is_some_and(|note| note.generation == generation);
+        !seen && table.given_up.insert(session)
+    }
+
+    /// After the transaction: what was given up has ended, or has not.
+    pub(super) fn forget_given_up(&self) {
+        self.lock().given_up.clear();
+    }
+
+    /// Records a use, whatever speaks against it.
+    #[cfg(test)]
+    pub(super) fn record(&self, session: SessionId, generation: Generation, now: Now) {
+        self.lock().record(session, generation, now);
     }
 
     /// The session as it will be once its note is written.

@@ -119,6 +119,10 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
         }
         Verdict::Invalid(Why::UserGone) => Ok(Err(Refused::UserGone)),
         Verdict::Invalid(Why::Unknown | Why::Ended | Why::Expired) => Ok(Err(Refused::Invalid)),
+        // Somebody was seen to use it after all, at this very moment.
+        Verdict::Lost if !work.notes.give_up(session.id, session.generation) => {
+            rotate(work, rotation)
+        }
         Verdict::Lost => {
             sessions::end(work, Which::One(session.id), EndReason::Lost, *now)?;
             Ok(Err(Refused::Invalid))

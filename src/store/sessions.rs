@@ -188,10 +188,12 @@ impl Store {
         self.revocations.standing(claims)
     }
 
-    /// Notes that an access token has passed the guard: a confirmation and a sign of life, to
-    /// be written with a later commit. Touches no disk.
-    pub fn note_use(&self, claims: &AccessClaims, now: Now) {
-        self.notes.record(claims.sid, claims.generation, now);
+    /// What speaks against an access token that is about to pass the guard. When nothing does, it
+    /// is noted: a confirmation and a sign of life, to be written with a later commit. Touches no
+    /// disk.
+    pub fn note_use(&self, claims: &AccessClaims, now: Now) -> Standing {
+        let standing = || self.revocations.standing(claims);
+        self.notes.admit(claims.sid, claims.generation, now, standing)
     }
 }
 

@@ -56,7 +56,8 @@ impl Writer {
         let (queue, jobs) = sync_channel(QUEUE);
         let folds = Arc::new(AtomicBool::new(false));
         let connection = Some(connection);
-        let desk = Desk { connection, path, notes, revocations, folds: Arc::clone(&folds) };
+        let desk =
+            Desk { connection, failed: None, path, notes, revocations, folds: Arc::clone(&folds) };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(&jobs));
@@ -160,6 +161,10 @@ impl<T: Send, J: FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send> Job for Ta
 /// The writer's thread.
 struct Desk {
     connection: Option<Connection>,
+    /// One that failed, until another is open. If it were closed first, the next to open the
+    /// database would read its log from the file, and take what was written there, but could not
+    /// be synced, for committed.
+    failed: Option<Connection>,
     path: PathBuf,
     notes: Arc<Notes>,
     revocations: Arc<Revocations>,
@@ -175,7 +180,9 @@ impl Desk {
             let size = batch.len() as f64;
             metrics::gauge!(metric::WRITE_QUEUE).decrement(size);
             metrics::histogram!(metric::BATCH_SIZE).record(size);
-            match self.commit(&mut batch) {
+            let committed = self.commit(&mut batch);
+            self.notes.forget_given_up();
+            match committed {
                 Ok(()) => batch.into_iter().for_each(Job::answer),
                 Err(error) => {
                     metrics::counter!(metric::BATCH_FAULTS).increment(1);
@@ -195,30 +202,45 @@ impl Desk {
     fn commit(&mut self, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => schema::reopen(&self.path)?,
+            None => self.reopen()?,
         };
-        match connection.execute_batch("BEGIN IMMEDIATE") {
-            Ok(()) => {}
-            Err(error) => {
-                // Nothing has been begun: a connection that only had to wait is still good.
-                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) {
-                    self.connection = Some(connection);
-                }
-                return Err(error);
-            }
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            // Nothing has been begun: a connection that only had to wait is still good.
+            let only_waited = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy);
+            let place = if only_waited { &mut self.connection } else { &mut self.failed };
+            *place = Some(connection);
+            return Err(error);
         }
-        // From here on an error drops the connection, which rolls back; after a failed commit
-        // or sync it cannot be trusted any more.
-        let written = self.savepoint(&connection, |work| self.notes.write(work.sql).ok())?;
+        if let Err(error) = self.write(&connection, batch) {
+            // After a failed commit or sync the connection cannot be trusted any more.
+            let _ = connection.execute_batch("ROLLBACK");
+            self.failed = Some(connection);
+            return Err(error);
+        }
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    /// A new connection in place of the one that failed.
+    fn reopen(&mut self) -> rusqlite::Result<Connection> {
+        let connection = schema::reopen(&self.path)?;
+        // Only with the first read does it take part in the log.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        self.failed = None;
+        Ok(connection)
+    }
+
+    /// The batch, in the transaction that has been begun.
+    fn write(&self, connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        let written = self.savepoint(connection, |work| self.notes.write(work.sql).ok())?;
         let mut revoked = Vec::new();
         for job in batch.iter_mut() {
-            let kept = self.savepoint(&connection, |work| {
+            let kept = self.savepoint(connection, |work| {
                 job.run(work).then(|| std::mem::take(&mut work.revoked))
             })?;
             revoked.extend(kept.into_iter().flatten());
         }
         metric::timed(metric::COMMIT_SECONDS, || connection.execute_batch("COMMIT"))?;
-        self.connection = Some(connection);
         // Before anybody is answered: the next request must already be refused.
         self.revocations.apply(revoked);
         if let Some(written) = written {

@@ -109,7 +109,7 @@ impl Crowd {
                 (503, "unavailable", _) => Answer::Late,
                 _ => return None,
             };
-            Some(Step::refresh(pair.token, answer))
+            Some(vec![Step::Refresh { presented: pair.token, answer }])
         })
         .await;
     }

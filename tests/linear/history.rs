@@ -56,7 +56,6 @@ impl History {
 fn name(state: &State, step: &Step, rules: &Rules) -> String {
     match step {
         Step::Refresh { presented, .. } => format!("{:?}", state.judge(*presented, rules)),
-        Step::Settle { .. } => "settled".to_owned(),
         Step::Guard { admitted: true, .. } => "admitted".to_owned(),
         Step::Guard { admitted: false, .. } => "turned away".to_owned(),
         Step::SignIn { replaces: None, .. } => "sign-in".to_owned(),
@@ -110,7 +109,6 @@ impl fmt::Display for Shown<'_> {
             Step::Refresh { presented, answer } => {
                 write!(f, "refresh {} -> {answer:?}", token(presented))
             }
-            Step::Settle { session: id } => write!(f, "settle {}", session(id)),
             Step::Guard { shown, admitted } => {
                 let outcome = if *admitted { "admitted" } else { "turned away" };
                 write!(f, "guard {} -> {outcome}", token(shown))

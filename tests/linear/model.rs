@@ -22,8 +22,6 @@ pub struct Token {
 pub enum Step {
     /// A refresh token is presented.
     Refresh { presented: Token, answer: Answer },
-    /// The second half of a refused refresh: see [`Phase::Lost`].
-    Settle { session: Uuid },
     /// An access token is shown to the guard.
     Guard { shown: Token, admitted: bool },
     /// A session starts, perhaps over another one.
@@ -36,17 +34,6 @@ pub enum Step {
     LogoutAll,
     /// Time passes.
     Wait(Seconds),
-}
-
-impl Step {
-    /// The steps of a refresh. An end that is under way when it is answered is over by then.
-    pub fn refresh(presented: Token, answer: Answer) -> Vec<Self> {
-        let mut steps = vec![Self::Refresh { presented, answer }];
-        if answer == Answer::Invalid {
-            steps.push(Self::Settle { session: presented.session });
-        }
-        steps
-    }
 }
 
 /// What came of a presented refresh token.
@@ -95,17 +82,6 @@ struct Session {
     parent: Option<u64>,
     rotated_at: Seconds,
     confirmed_at: Option<Seconds>,
-    phase: Phase,
-}
-
-/// How far the end of a session has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Live,
-    /// It has been judged lost, and the guard learns of that only with the commit: until then
-    /// it lets its access tokens in, and that confirms nothing any more. Of the other ends nobody
-    /// can tell whether they are in two steps; this one depends on what the guard has seen.
-    Lost,
 }
 
 /// One user's sessions. One that has ended is not there, and nothing ever tells it from one that
@@ -128,15 +104,10 @@ impl State {
                     return None;
                 }
                 // Only the current generation's access token shows that its answer has arrived.
-                let is_seen = |it: &&mut Session| {
-                    it.phase == Phase::Live && it.generation == shown.generation
-                };
+                let is_seen = |it: &&mut Session| it.generation == shown.generation;
                 if let Some(session) = session.filter(is_seen) {
                     session.confirmed_at.get_or_insert(self.now);
                 }
-            }
-            Step::Settle { session } => {
-                next.live.retain(|id, it| *id != session || it.phase == Phase::Live);
             }
             Step::SignIn { replaces, issued } => {
                 if issued.generation != 1 || self.live.contains_key(&issued.session) {
@@ -153,7 +124,7 @@ impl State {
             }
             Step::Revoke { session, found } => {
                 let removed = next.live.remove(&session);
-                if removed.is_some_and(|it| it.phase == Phase::Live) != found {
+                if removed.is_some() != found {
                     return None;
                 }
             }
@@ -185,7 +156,7 @@ impl State {
             (Verdict::Invalid | Verdict::Foreign, Answer::Invalid)
             | (Verdict::Late, Answer::Late) => Some(self),
             (Verdict::Lost, Answer::Invalid) => {
-                self.live.get_mut(&presented.session)?.phase = Phase::Lost;
+                self.live.remove(&presented.session);
                 Some(self)
             }
             (Verdict::Reuse, Answer::Reused) => {
@@ -201,8 +172,7 @@ impl State {
 
     /// What the protocol says of a refresh token.
     pub fn judge(&self, presented: Token, rules: &Rules) -> Verdict {
-        let session = self.live.get(&presented.session).filter(|it| it.phase == Phase::Live);
-        let Some(session) = session else { return Verdict::Invalid };
+        let Some(session) = self.live.get(&presented.session) else { return Verdict::Invalid };
         let age = |at: Seconds| self.now - at;
         if presented.generation == session.generation {
             let is_current = presented.secret == session.secret;
@@ -233,6 +203,6 @@ impl State {
 
 impl Session {
     const fn new(generation: u32, secret: u64, parent: Option<u64>, now: Seconds) -> Self {
-        Self { generation, secret, parent, rotated_at: now, confirmed_at: None, phase: Phase::Live }
+        Self { generation, secret, parent, rotated_at: now, confirmed_at: None }
     }
 }
