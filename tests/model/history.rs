@@ -1,5 +1,6 @@
 //! Random histories: what can happen to a store, in the order in which it happens.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use doorward::domain::session::{ReusePolicy, SessionPolicy};
@@ -121,9 +122,9 @@ fn end_of_all(user: usize) -> impl Strategy<Value = Step> {
     ])
 }
 
-/// A sign-in, and up to `longest` steps after it.
-pub fn steps(longest: usize) -> impl Strategy<Value = Vec<Step>> {
-    prop::collection::vec(step(), longest / 2..=longest).prop_map(|mut steps| {
+/// A sign-in, and so many steps after it.
+pub fn steps(how_many: RangeInclusive<usize>) -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), how_many).prop_map(|mut steps| {
         steps.insert(0, Step::SignIn { user: 0 });
         steps
     })

@@ -1,6 +1,13 @@
 //! The store against a reference model, over long random histories on a real file.
 //!
-//! `PROPTEST_CASES` says how many histories are tried.
+//! `PROPTEST_CASES` says how many histories are tried (64 otherwise), `DOORWARD_MODEL_STEPS` how
+//! many steps each of them has (40 to 80 otherwise), and `--nocapture` shows what came up. The long
+//! run, with its databases in memory, as every step waits for a disk otherwise:
+//!
+//! ```text
+//! TMPDIR=/dev/shm PROPTEST_CASES=50000 DOORWARD_MODEL_STEPS=100 \
+//!     cargo test --test model the_store_agrees_with_the_model -- --nocapture
+//! ```
 
 #![expect(clippy::unwrap_used, unreachable_pub, reason = "tests may panic, and are no library")]
 
@@ -9,7 +16,9 @@ mod common;
 mod history;
 mod reference;
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
 
 use common::{ACCESS_TTL, Held, POLICY, World, claims, root, unique};
 use doorward::crypto::keyring::Keyring;
@@ -31,7 +40,11 @@ struct Comparison {
     /// Each session's id and the secrets of its generations.
     sessions: Vec<(SessionId, Vec<Secret>)>,
     keys: u8,
+    tally: Tally,
 }
+
+/// What came up: refresh tokens by what was done with them, and more.
+type Tally = BTreeMap<&'static str, u64>;
 
 /// Where the two disagree.
 type Difference = String;
@@ -55,16 +68,24 @@ impl Comparison {
         for index in 0..USERS {
             users.push(world.user(&format!("user{index}@example.com")).await);
         }
-        Self { world, model: Model::new(policy, USERS, flaw), users, sessions: Vec::new(), keys: 1 }
+        let model = Model::new(policy, USERS, flaw);
+        Self { world, model, users, sessions: Vec::new(), keys: 1, tally: Tally::new() }
     }
 
-    async fn run(mut self, steps: &[Step]) -> Result<(), Difference> {
+    async fn run(mut self, steps: &[Step]) -> Result<Tally, Difference> {
         for (index, step) in steps.iter().enumerate() {
             let at = |difference| format!("step {index}, {step:?}: {difference}");
             self.step(*step).await.map_err(at)?;
             self.compare_sessions().await.map_err(at)?;
+            self.count("steps");
         }
-        self.compare_tables()
+        self.compare_tables()?;
+        self.count("histories");
+        Ok(self.tally)
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.tally.entry(what).or_default() += 1;
     }
 
     async fn step(&mut self, step: Step) -> Result<(), Difference> {
@@ -190,7 +211,20 @@ impl Comparison {
             Err(Refused::Reused) => Answer::Reused,
             Err(Refused::Late) => Answer::Late,
         };
-        same("answer", &answer, &self.model.refresh(token, self.world.now()))?;
+        let now = self.world.now();
+        let (newest, was_live) =
+            (self.model.newest(token.session), self.model.is_live(token.session, now));
+        same("answer", &answer, &self.model.refresh(token, now))?;
+        self.count(match answer {
+            Answer::Tokens(generation) if generation > newest => "rotated",
+            Answer::Tokens(_) => "reissued",
+            Answer::Invalid if was_live => "lost",
+            Answer::Invalid => "invalid",
+            Answer::UserGone => "user gone",
+            Answer::Foreign => "foreign",
+            Answer::Reused => "reused",
+            Answer::Late => "late",
+        });
         match outcome {
             Ok(held) => self.keep_secret(token.session, held),
             Err(_) => Ok(()),
@@ -267,12 +301,15 @@ fn number(generation: usize) -> Generation {
     Generation(u32::try_from(generation).unwrap())
 }
 
-fn compare(policy: SessionPolicy, flaw: Flaw, steps: &[Step]) -> Result<(), TestCaseError> {
+fn compare(policy: SessionPolicy, flaw: Flaw, steps: &[Step]) -> Result<Tally, TestCaseError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime
         .block_on(async { Comparison::new(policy, flaw).await.run(steps).await })
         .map_err(TestCaseError::fail)
 }
+
+/// How many steps a history has.
+const STEPS: RangeInclusive<usize> = 40..=80;
 
 #[test]
 fn the_store_agrees_with_the_model() {
@@ -281,10 +318,17 @@ fn the_store_agrees_with_the_model() {
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = 64;
     }
-    let outcome = TestRunner::new(config)
-        .run(&(history::policy(), history::steps(80)), |(policy, steps)| {
-            compare(policy, Flaw::None, &steps)
-        });
+    let asked = std::env::var("DOORWARD_MODEL_STEPS").ok();
+    let asked = asked.map(|steps| steps.parse::<usize>().unwrap());
+    let steps = history::steps(asked.map_or(STEPS, |steps| steps..=steps));
+    let total = RefCell::new(Tally::new());
+    let outcome = TestRunner::new(config).run(&(history::policy(), steps), |(policy, steps)| {
+        for (what, count) in compare(policy, Flaw::None, &steps)? {
+            *total.borrow_mut().entry(what).or_default() += count;
+        }
+        Ok(())
+    });
+    println!("{:#?}", total.into_inner());
     if let Err(error) = outcome {
         panic!("{error}");
     }
@@ -302,7 +346,7 @@ fn the_comparison_notices_every_flaw() {
         };
         let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
         let outcome = TestRunner::new_with_rng(config, rng)
-            .run(&history::steps(80), |steps| compare(POLICY, flaw, &steps));
+            .run(&history::steps(STEPS), |steps| compare(POLICY, flaw, &steps).map(drop));
         assert!(
             matches!(outcome, Err(TestError::Fail(..))),
             "{flaw:?} goes unnoticed: {outcome:?}"
