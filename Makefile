@@ -23,13 +23,13 @@ run: ## Start the server, with nothing configured (more arguments: ARGS="...")
 	$(CARGO) run --release --locked -- serve $(ARGS)
 
 test: ## Run every Rust test: unit, integration and documentation
-	$(CARGO) test --locked
+	$(CARGO) test --workspace --locked
 
 fmt: ## Format the code
-	$(CARGO) fmt
+	$(CARGO) fmt --all
 
 lint: ## Let clippy read the code; a warning is an error
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
 doc: ## Build the crate's documentation; a broken link is an error
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
@@ -53,7 +53,7 @@ openapi-check: ## Fail if the committed spec is not what the code says
 check: fmt-check lint verify-only doc openapi-check unit-check linear-control test ## Everything that must pass, but the browser tests
 
 fmt-check: ## Fail if `make fmt` would change something
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 
 verify-only: ## Check the library without the server: what another service embeds
 	$(CARGO) clippy --lib --no-default-features --locked -- -D warnings
@@ -64,7 +64,7 @@ unit-check: ## Let systemd judge packaging/doorward.service, where it is install
 linear-control: ## See the linearizability test catch a store that rotates in two transactions
 	$(CARGO) test --locked --test linear --features broken-rotation
 
-prove: ## Run the long proofs (about an hour) and write docs/PROOF.md
+prove: ## Run the long proofs (about half an hour) and write docs/PROOF.md
 	bash tests/prove.sh
 
 e2e: ## Run the browser tests against a release build

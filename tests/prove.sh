@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Runs the long versions of the proofs and writes docs/PROOF.md: what ran, with seeds, counts,
+# times and the machine. Timings are reported here and asserted nowhere.
+#
+#   make prove                 everything, about half an hour on two cores
+#   PROVE_SCALE=10 make prove  a tenth of it
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+exec </dev/null
+
+seed=${DOORWARD_SEED:-$(date +%s)}
+scale=${PROVE_SCALE:-1}
+logs=target/prove
+report=docs/PROOF.md
+mkdir -p "$logs"
+rm -f "$logs"/*.row "$logs"/*.figures
+export DOORWARD_SEED=$seed
+# Days of histories want optimised code; the checks of a debug build stay on.
+export CARGO_PROFILE_DEV_OPT_LEVEL=2
+
+of() { echo $(($1 / scale > 0 ? $1 / scale : 1)); }
+
+# prove NAME WHAT COMMAND...: runs it, and keeps the lines of its output that carry figures.
+prove() {
+    local name=$1 what=$2 log="$logs/$1.log" started=$SECONDS verdict=passed took
+    shift 2
+    printf '== %s: %s\n' "$name" "$what"
+    if ! "$@" >"$log" 2>&1; then
+        verdict='**FAILED**'
+        tail -n 25 "$log"
+    fi
+    took=$((SECONDS - started))
+    printf '   %s: %s in %d s\n' "$name" "$verdict" "$took"
+    printf '| %s | %s | %s | %d:%02d |\n' "$name" "$what" "$verdict" $((took / 60)) $((took % 60)) >"$logs/$name.row"
+    {
+        printf '\n### %s\n\n```text\n' "$name"
+        grep -vE '^ *(Compiling|Finished|Running|Executable|running)|^$|^    [a-z]|\.\.\. ok$|^ok$|has been running' "$log" |
+            sed -E 's/^test [a-z_:]+ \.\.\. //; s/; [0-9]+ filtered out.*//' | cut -c1-200 | tail -n 60
+        printf '```\n'
+    } >"$logs/$name.figures"
+}
+
+echo "building"
+cargo build --release --locked --quiet || exit 1
+cargo test --locked --no-run --quiet || exit 1
+
+order=(protocol model clock linear broken crash faults fuzz)
+memory=${PROVE_TMPDIR:-/dev/shm}
+
+# The longest one has a core to itself.
+prove model "the store against a reference model: $(of 50000) histories of 100 steps; 15 wrong models" \
+    env PROPTEST_CASES="$(of 50000)" DOORWARD_MODEL_STEPS=100 TMPDIR="$memory" \
+    cargo test --locked --test model -- --nocapture &
+prove crash "SIGKILL under load, $(of 2000) times, the release binary; 10 ways of tampering" \
+    env DOORWARD_KILLS="$(of 2000)" DOORWARD_BIN="$PWD/target/release/doorward" \
+    cargo test --locked --test crash -- --nocapture
+prove protocol "every state of the protocol over the real \`judge\`: three tabs, a thief; 8 planted flaws" \
+    env DOORWARD_PROVE=1 cargo test --locked --test protocol -- --nocapture --test-threads 1
+prove linear "$(of 10000) concurrent histories over loopback, checked for linearizability" \
+    env DOORWARD_HISTORIES="$(of 10000)" cargo test --locked --test linear -- --nocapture
+prove clock "clock steps of a second to a year, over leap days: $(of 4000) random lives" \
+    env PROPTEST_CASES="$(of 4000)" TMPDIR="$memory" cargo test --locked --test clock -- --nocapture
+prove faults "an I/O error at every operation, $(of 20000) power losses; the control with \`NORMAL\`" \
+    env DOORWARD_POWER_LOSSES="$(of 20000)" TMPDIR="$memory" cargo test --locked --test faults -- --nocapture
+prove fuzz "$(of 20000) inputs for each parser" \
+    env DOORWARD_FUZZ_CASES="$(of 20000)" cargo test --locked --test fuzz -- --nocapture
+wait
+prove broken "the linearizability test against a store that rotates in two transactions: caught" \
+    cargo test --locked --features broken-rotation --test linear -- --nocapture
+
+{
+    echo '# Proof'
+    echo
+    echo 'Written by `make prove`, which runs the long versions of the tests that `make test` runs in short.'
+    echo 'Each has a control that must fail. A run is repeated with `DOORWARD_SEED`.'
+    echo
+    echo '| | |'
+    echo '|---|---|'
+    echo "| commit | \`$(git rev-parse --short HEAD)\`$(git diff --quiet HEAD -- src tests || echo ', with changes') |"
+    echo "| date | $(date -u +%Y-%m-%d) |"
+    echo "| seed | $seed |"
+    echo "| machine | $(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r | cut -d- -f1) |"
+    echo "| compiler | $(rustc --version | cut -d' ' -f1,2) |"
+    echo
+    echo '| proof | what ran | result | time (min:s) |'
+    echo '|---|---|---|---|'
+    for name in "${order[@]}"; do cat "$logs/$name.row"; done
+    echo
+    echo '## Figures'
+    for name in "${order[@]}"; do cat "$logs/$name.figures"; done
+} >"$report"
+echo "wrote $report"
+! grep -q FAILED "$logs"/*.row
