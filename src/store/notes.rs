@@ -114,7 +114,10 @@ impl Notes {
     pub(super) fn give_up(&self, session: SessionId, generation: Generation) -> bool {
         let mut table = self.lock();
         let seen = table.notes.get(&session).is_some_and(|note| note.generation == generation);
-        !seen && table.given_up.insert(session)
+        if !seen {
+            table.given_up.insert(session);
+        }
+        !seen
     }
 
     /// After the transaction: what was given up has ended, or has not.
