@@ -4,6 +4,7 @@
 #
 #   make prove                 everything, about half an hour on two cores
 #   PROVE_SCALE=10 make prove  a tenth of it
+#   bash tests/prove.sh fuzz   one of them; the report keeps the last run of each of the others
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 exec </dev/null
@@ -12,8 +13,11 @@ seed=${DOORWARD_SEED:-$(date +%s)}
 scale=${PROVE_SCALE:-1}
 logs=target/prove
 report=docs/PROOF.md
+order=(protocol model clock linear broken crash faults fuzz)
+only=" ${*:-${order[*]}} "
+commit=$(git rev-parse --short HEAD)
+git diff --quiet HEAD -- src tests || commit="$commit, changed"
 mkdir -p "$logs"
-rm -f "$logs"/*.row "$logs"/*.figures
 export DOORWARD_SEED=$seed
 # Days of histories want optimised code; the checks of a debug build stay on.
 export CARGO_PROFILE_DEV_OPT_LEVEL=2
@@ -24,6 +28,7 @@ of() { echo $(($1 / scale > 0 ? $1 / scale : 1)); }
 prove() {
     local name=$1 what=$2 log="$logs/$1.log" started=$SECONDS verdict=passed took
     shift 2
+    [[ $only == *" $name "* ]] || return 0
     printf '== %s: %s\n' "$name" "$what"
     if ! "$@" >"$log" 2>&1; then
         verdict='**FAILED**'
@@ -31,7 +36,8 @@ prove() {
     fi
     took=$((SECONDS - started))
     printf '   %s: %s in %d s\n' "$name" "$verdict" "$took"
-    printf '| %s | %s | %s | %d:%02d |\n' "$name" "$what" "$verdict" $((took / 60)) $((took % 60)) >"$logs/$name.row"
+    printf '| %s | %s | %s | %d:%02d | `%s` |\n' "$name" "$what" "$verdict" \
+        $((took / 60)) $((took % 60)) "$commit" >"$logs/$name.row"
     {
         printf '\n### %s\n\n```text\n' "$name"
         grep -vE '^ *(Compiling|Finished|Running|Executable|running)|^$|^    [a-z]|\.\.\. ok$|^ok$|has been running' "$log" |
@@ -44,7 +50,6 @@ echo "building"
 cargo build --release --locked --quiet || exit 1
 cargo test --locked --no-run --quiet || exit 1
 
-order=(protocol model clock linear broken crash faults fuzz)
 memory=${PROVE_TMPDIR:-/dev/shm}
 
 # The longest one has a core to itself.
@@ -62,8 +67,8 @@ prove clock "clock steps of a second to a year, over leap days: $(of 4000) rando
     env PROPTEST_CASES="$(of 4000)" TMPDIR="$memory" cargo test --locked --test clock -- --nocapture
 prove faults "an I/O error at every operation, $(of 20000) power losses; the control with \`NORMAL\`" \
     env DOORWARD_POWER_LOSSES="$(of 20000)" TMPDIR="$memory" cargo test --locked --test faults -- --nocapture
-prove fuzz "$(of 20000) inputs for each parser" \
-    env DOORWARD_FUZZ_CASES="$(of 20000)" cargo test --locked --test fuzz -- --nocapture
+prove fuzz "$(of 200000) inputs for each parser" \
+    env DOORWARD_FUZZ_CASES="$(of 200000)" cargo test --locked --test fuzz -- --nocapture
 wait
 prove broken "the linearizability test against a store that rotates in two transactions: caught" \
     cargo test --locked --features broken-rotation --test linear -- --nocapture
@@ -76,14 +81,13 @@ prove broken "the linearizability test against a store that rotates in two trans
     echo
     echo '| | |'
     echo '|---|---|'
-    echo "| commit | \`$(git rev-parse --short HEAD)\`$(git diff --quiet HEAD -- src tests || echo ', with changes') |"
     echo "| date | $(date -u +%Y-%m-%d) |"
     echo "| seed | $seed |"
     echo "| machine | $(nproc) cores ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r | cut -d- -f1) |"
     echo "| compiler | $(rustc --version | cut -d' ' -f1,2) |"
     echo
-    echo '| proof | what ran | result | time (min:s) |'
-    echo '|---|---|---|---|'
+    echo '| proof | what ran | result | time (min:s) | commit |'
+    echo '|---|---|---|---|---|'
     for name in "${order[@]}"; do cat "$logs/$name.row"; done
     echo
     echo '## Figures'

@@ -59,7 +59,10 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut server = Self { routes, runtime, vocabulary: String::new(), _data: data };
         let short = json!({"email": "x", "password": "x", "delivery": "x", "refreshToken": 1});
-        for body in ["", "{", "null", "{}", &short.to_string()] {
+        let no_address = json!({"email": "x", "password": "x"}).to_string();
+        let long = "x".repeat(400);
+        let too_long = json!({"email": format!("{long}@x.example"), "password": long}).to_string();
+        for body in ["", "{", "null", "{}", &short.to_string(), &no_address, &too_long] {
             for (operation, _) in OPERATIONS {
                 let (_, _, answer) = server.post(operation, body.as_bytes());
                 server.vocabulary += &answer;
