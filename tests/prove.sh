@@ -38,12 +38,17 @@ prove() {
     printf '   %s: %s in %d s\n' "$name" "$verdict" "$took"
     printf '| %s | %s | %s | %d:%02d | `%s` |\n' "$name" "$what" "$verdict" \
         $((took / 60)) $((took % 60)) "$commit" >"$logs/$name.row"
-    {
-        printf '\n### %s\n\n```text\n' "$name"
-        grep -vE '^ *(Compiling|Finished|Running|Executable|running)|^$|^    [a-z]|\.\.\. ok$|^ok$|has been running' "$log" |
-            sed -E 's/^test [a-z_:]+ \.\.\. //; s/; [0-9]+ filtered out.*//' | cut -c1-200 | tail -n 60
-        printf '```\n'
-    } >"$logs/$name.figures"
+}
+
+# figures NAME: the lines of its output that carry figures; of progress only the last line, of a
+# counter-example only that there is one.
+figures() {
+    printf '\n### %s\n\n```text\n' "$1"
+    grep -vE '^ *(Compiling|Finished|Running|Executable|Blocking|running)|^$|^ +[0-9]+\.\.|^    [a-z]|^    (Rotate|Reuse|Retry|Race|Lost|Late|Invalid)|\.\.\. ok$|^ok$|has been running|^Damaged|^this much|^and then' "$logs/$1.log" |
+        sed -E 's/^test [a-z_:]+ \.\.\. //; s/; [0-9]+ filtered out.*//; s/, after:$//; s/^(one request in) 0 with ways of 0 ms on average/none slower than a second/' |
+        awk '/^[0-9]+ kills/ { kills = $0; next } /^test result/ && kills { print kills } { print }' |
+        cut -c1-500 | fold -s -w 110
+    printf '```\n'
 }
 
 echo "building"
@@ -91,7 +96,7 @@ prove broken "the linearizability test against a store that rotates in two trans
     for name in "${order[@]}"; do cat "$logs/$name.row"; done
     echo
     echo '## Figures'
-    for name in "${order[@]}"; do cat "$logs/$name.figures"; done
+    for name in "${order[@]}"; do figures "$name"; done
 } >"$report"
 echo "wrote $report"
 ! grep -q FAILED "$logs"/*.row
