@@ -40,13 +40,18 @@ prove() {
         $((took / 60)) $((took % 60)) "$commit" >"$logs/$name.row"
 }
 
-# figures NAME: the lines of its output that carry figures; of progress only the last line, of a
-# counter-example only that there is one.
+# figures NAME: the lines of its output that carry figures. Of progress the last line is enough; of
+# counter-examples that there is one, but for the known limit, whose shortest way is told.
 figures() {
     printf '\n### %s\n\n```text\n' "$1"
-    grep -vE '^ *(Compiling|Finished|Running|Executable|Blocking|running)|^$|^ +[0-9]+\.\.|^    [a-z]|^    (Rotate|Reuse|Retry|Race|Lost|Late|Invalid)|\.\.\. ok$|^ok$|has been running|^Damaged|^this much|^and then' "$logs/$1.log" |
-        sed -E 's/^test [a-z_:]+ \.\.\. //; s/; [0-9]+ filtered out.*//; s/, after:$//; s/^(one request in) 0 with ways of 0 ms on average/none slower than a second/' |
-        awk '/^[0-9]+ kills/ { kills = $0; next } /^test result/ && kills { print kills } { print }' |
+    sed -E 's/^test [a-z_:]+ \.\.\. //; s/; [0-9]+ filtered out.*//; s/, after:$/:/
+            s/^(one request in) 0 with ways of 0 ms on average/none slower than a second/' "$logs/$1.log" |
+        awk '/^[0-9]+ kills/ { kills = $0; next }
+             /^test result/ && kills { print kills }
+             /^[^ ]/ { told = /^slow requests/ }
+             /^    / && !told && !/^    "/ { next }
+             { print }' |
+        grep -vE '^ *(Compiling|Finished|Running|Executable|Blocking|running)|^$|^ok$|^test .*(ok|seconds)$|^[A-Z][A-Za-z]+: .*(token|constraint|session)|^this much|^and then' |
         cut -c1-500 | fold -s -w 110
     printf '```\n'
 }
