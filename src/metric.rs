@@ -1,7 +1,10 @@
 //! The names of what is counted and timed, in Prometheus' conventions. They are recorded through
 //! the `metrics` facade: `doorward serve` exports them, an embedding program may do as it likes.
 
-use std::time::Instant;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use metrics::{Counter, Histogram};
 
 /// Counter: sign-ins, by `how` (`register`, `login`).
 pub(crate) const SIGN_INS: &str = "doorward_sign_ins_total";
@@ -37,6 +40,31 @@ pub(crate) fn timed<T>(histogram: &'static str, task: impl FnOnce() -> T) -> T {
     let outcome = task();
     metrics::histogram!(histogram).record(started.elapsed());
     outcome
+}
+
+/// What is recorded of each request. The series are looked up once, when they are first needed: to
+/// look one up takes longer than to count.
+pub(crate) struct RequestMeter {
+    seconds: OnceLock<Histogram>,
+    /// By status, from 100 on.
+    responses: [OnceLock<Counter>; 500],
+}
+
+impl Default for RequestMeter {
+    fn default() -> Self {
+        Self { seconds: OnceLock::new(), responses: std::array::from_fn(|_| OnceLock::new()) }
+    }
+}
+
+impl RequestMeter {
+    /// Counts an answer.
+    pub(crate) fn record(&self, status: u16, took: Duration) {
+        if let Some(responses) = self.responses.get(usize::from(status.wrapping_sub(100))) {
+            let made = || metrics::counter!(RESPONSES, "status" => status.to_string());
+            responses.get_or_init(made).increment(1);
+        }
+        self.seconds.get_or_init(|| metrics::histogram!(REQUEST_SECONDS)).record(took);
+    }
 }
 
 /// Gives every metric its help text.

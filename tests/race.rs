@@ -132,11 +132,9 @@ async fn a_logout_is_outlived_by_no_refresh() {
         let first = login::login(&running.app, email, password, visitor()).await.unwrap();
         let leave = async {
             let app = Arc::clone(&running.app);
-            let credentials = Credentials {
-                refresh: Some(first.refresh_token.clone()),
-                ..Credentials::default()
-            };
+            let token = first.refresh_token.clone();
             tokio::spawn(async move {
+                let credentials = Credentials { refresh: Some(&token), ..Credentials::default() };
                 logout::logout(&app, None, &credentials, Client::default()).await
             })
             .await

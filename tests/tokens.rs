@@ -65,8 +65,13 @@ fn refresh_claims() -> RefreshClaims {
     }
 }
 
+/// What the signature says, and what is remembered of it: always the same.
 fn open_access(token: &str, keys: &Keyring) -> Option<AccessClaims> {
-    access::open(token, keys.sets().map(|set| &set.public))
+    let verified = access::open(token, keys.sets().map(|set| &set.public));
+    for _ in 0..2 {
+        assert_eq!(keys.open_access(token).as_deref(), verified.as_ref(), "{token}");
+    }
+    verified
 }
 
 fn access_token(keys: &Keyring) -> String {
@@ -134,6 +139,7 @@ fn a_refresh_token_says_what_it_was_made_to_say_and_shows_nothing() {
 fn no_bit_of_an_access_token_can_be_flipped() {
     let keys = keyring(1, &[2]);
     let token = access_token(&keys);
+    assert!(open_access(&token, &keys).is_some(), "and is remembered");
     for (bit, flipped) in flips(&token) {
         assert_eq!(open_access(&flipped, &keys), None, "bit {bit}: {flipped}");
     }

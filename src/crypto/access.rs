@@ -1,12 +1,13 @@
 //! Access tokens: PASETO `v4.public`, signed here, verified by anyone with the public keys.
 
+use pasetors::Public;
 use pasetors::keys::AsymmetricPublicKey;
-#[cfg(feature = "server")]
-use pasetors::keys::AsymmetricSecretKey;
 use pasetors::paserk::{FormatAsPaserk as _, Id};
 use pasetors::token::UntrustedToken;
-use pasetors::version4::{PublicToken, V4};
+use pasetors::version4::V4;
 
+#[cfg(feature = "server")]
+use super::signature;
 use crate::domain::claims::AccessClaims;
 use crate::domain::time::Timestamp;
 
@@ -16,6 +17,8 @@ pub struct PublicKey {
     id: String,
     footer: Vec<u8>,
     key: AsymmetricPublicKey<V4>,
+    #[cfg(feature = "server")]
+    verifier: signature::Verifier,
 }
 
 /// A text is not a PASERK public key (`k4.public.…`).
@@ -34,7 +37,34 @@ impl PublicKey {
         let mut id = String::new();
         // Writing to a String cannot fail.
         let _ = Id::from(&key).fmt(&mut id);
-        Self { footer: super::footer(&id), id, key }
+        Self {
+            footer: super::footer(&id),
+            id,
+            #[cfg(feature = "server")]
+            verifier: signature::Verifier::new(key.as_bytes()),
+            key,
+        }
+    }
+
+    /// The footer of the tokens that were signed with it.
+    #[cfg(feature = "server")]
+    pub(super) fn footer(&self) -> &[u8] {
+        &self.footer
+    }
+
+    #[cfg(feature = "server")]
+    fn has_signed(&self, token: &UntrustedToken<Public, V4>) -> bool {
+        let payload = token.untrusted_payload();
+        token
+            .untrusted_message()
+            .get(payload.len()..)
+            .is_some_and(|signed| self.verifier.verify(payload, &self.footer, signed))
+    }
+
+    #[cfg(not(feature = "server"))]
+    fn has_signed(&self, token: &UntrustedToken<Public, V4>) -> bool {
+        use pasetors::version4::PublicToken;
+        PublicToken::verify(&self.key, token, Some(&self.footer), None).is_ok()
     }
 
     /// The PASERK id (`k4.pid.…`) that a token's footer names.
@@ -59,22 +89,9 @@ pub fn open<'a>(
     if token.len() > super::MAX_TOKEN {
         return None;
     }
-    let token = UntrustedToken::try_from(token).ok()?;
+    let token = UntrustedToken::<Public, V4>::try_from(token).ok()?;
     let key = keys.find(|key| key.footer == token.untrusted_footer())?;
-    let trusted = PublicToken::verify(&key.key, &token, Some(&key.footer), None).ok()?;
-    serde_json::from_str(trusted.payload()).ok()
-}
-
-/// Signs `claims`. Fails only when the key is broken.
-#[cfg(feature = "server")]
-pub(crate) fn sign(
-    claims: &AccessClaims,
-    secret: &AsymmetricSecretKey<V4>,
-    public: &PublicKey,
-) -> Result<String, super::keyring::CryptoFault> {
-    let payload = serde_json::to_vec(claims).map_err(|_| super::keyring::CryptoFault)?;
-    PublicToken::sign(secret, &payload, Some(&public.footer), None)
-        .map_err(|_| super::keyring::CryptoFault)
+    key.has_signed(&token).then(|| serde_json::from_slice(token.untrusted_payload()).ok())?
 }
 
 /// Why an access token is refused.

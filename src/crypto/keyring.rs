@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_compact::{KeyPair, Seed};
-use pasetors::keys::{AsymmetricPublicKey, AsymmetricSecretKey, SymmetricKey};
+use pasetors::keys::{AsymmetricPublicKey, SymmetricKey};
 use pasetors::paserk::{FormatAsPaserk as _, Id};
 use pasetors::version4::V4;
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
-use super::access::PublicKey;
+use super::access::{self, PublicKey};
+use super::signature::Signer;
+use super::verified::Verified;
+use crate::domain::claims::AccessClaims;
 use crate::domain::id::SessionId;
 use crate::domain::secret::{KeyId, LookupKey, Ratchet, RatchetKey, Ratchets};
 
@@ -57,7 +59,7 @@ pub struct KeySet {
     pub(super) sealing: SymmetricKey<V4>,
     /// The footer of refresh tokens: names `ratchet.id`.
     pub(super) sealing_footer: Vec<u8>,
-    signing: AsymmetricSecretKey<V4>,
+    signer: Signer,
     /// Verifies access tokens.
     pub public: PublicKey,
     csrf: CsrfKey,
@@ -75,17 +77,17 @@ impl KeySet {
         let key_id = KeyId::parse(&id).ok_or(CryptoFault)?;
 
         let mut seed = root.derive("doorward v1 access token, PASETO v4.public");
-        let pair = KeyPair::from_seed(Seed::new(seed));
+        let signer = Signer::from_seed(&seed);
         seed.zeroize();
-        let signing = AsymmetricSecretKey::<V4>::from(&*pair.sk).map_err(|_| CryptoFault)?;
-        let public = AsymmetricPublicKey::<V4>::from(&*pair.pk).map_err(|_| CryptoFault)?;
+        let signer = signer?;
+        let public = AsymmetricPublicKey::<V4>::from(signer.public()).map_err(|_| CryptoFault)?;
 
         let ratchet = RatchetKey::from_bytes(root.derive("doorward v1 refresh token, ratchet"));
         let lookup = LookupKey::from_bytes(root.derive("doorward v1 refresh token, lookup hash"));
         Ok(Self {
             sealing,
             sealing_footer: super::footer(&id),
-            signing,
+            signer,
             public: PublicKey::new(public),
             csrf: CsrfKey(root.derive("doorward v1 csrf token")),
             ratchet: Ratchet::new(key_id, ratchet, lookup),
@@ -98,11 +100,9 @@ impl KeySet {
     }
 
     /// Signs an access token.
-    pub fn sign(
-        &self,
-        claims: &crate::domain::claims::AccessClaims,
-    ) -> Result<String, CryptoFault> {
-        super::access::sign(claims, &self.signing, &self.public)
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String, CryptoFault> {
+        let payload = serde_json::to_vec(claims).map_err(|_| CryptoFault)?;
+        self.signer.token(&payload, self.public.footer())
     }
 }
 
@@ -126,6 +126,7 @@ pub struct Keyring {
     active: KeySet,
     older: Vec<KeySet>,
     ratchets: Arc<Ratchets>,
+    verified: Verified,
 }
 
 impl Keyring {
@@ -135,7 +136,7 @@ impl Keyring {
         let older = older.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
         let ratchets =
             Ratchets::new(active.ratchet.clone(), older.iter().map(|set| set.ratchet.clone()));
-        Ok(Self { active, older, ratchets: Arc::new(ratchets) })
+        Ok(Self { active, older, ratchets: Arc::new(ratchets), verified: Verified::new() })
     }
 
     /// The set that makes new tokens.
@@ -146,6 +147,11 @@ impl Keyring {
     /// All sets, the active one first.
     pub fn sets(&self) -> impl Iterator<Item = &KeySet> {
         std::iter::once(&self.active).chain(&self.older)
+    }
+
+    /// The claims of an access token that one of the keys has signed, whatever its times say.
+    pub fn open_access(&self, token: &str) -> Option<Arc<AccessClaims>> {
+        self.verified.claims(token, || access::open(token, self.sets().map(|set| &set.public)))
     }
 
     /// The ratchets of all sets.

@@ -13,6 +13,10 @@ pub mod key_files;
 pub mod keyring;
 #[cfg(feature = "server")]
 pub mod refresh;
+#[cfg(feature = "server")]
+mod signature;
+#[cfg(feature = "server")]
+mod verified;
 
 /// The longest token that is looked at, in bytes. Ours stay well under 1 KiB.
 const MAX_TOKEN: usize = 4096;

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -108,7 +109,7 @@ pub async fn add_user(
 /// The user who is meant. `None` when there is no such account.
 pub async fn find_user(store: &Store, user: &UserRef) -> Result<Option<User>, Fault> {
     match user {
-        UserRef::Id(id) => store.find_user(*id).await,
+        UserRef::Id(id) => Ok(store.find_user(*id).await?.map(Arc::unwrap_or_clone)),
         UserRef::Email(email) => {
             Ok(store.find_account_by_email(email.clone()).await?.map(|account| account.user))
         }

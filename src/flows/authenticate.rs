@@ -1,9 +1,10 @@
 //! The guard's decision: who is calling, and whether their tokens have to be renewed first.
 
+use std::sync::Arc;
+
 use super::mint::Issued;
 use super::refresh;
 use crate::app::App;
-use crate::crypto::access;
 use crate::domain::claims::{AccessClaims, Role};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Client;
@@ -12,42 +13,42 @@ use crate::fault::Fault;
 use crate::store::Standing;
 
 /// What a request presents.
-#[derive(Default)]
-pub struct Credentials {
+#[derive(Clone, Copy, Default)]
+pub struct Credentials<'a> {
     /// The token of `Authorization: Bearer`. When there is one, nothing else counts.
-    pub bearer: Option<String>,
+    pub bearer: Option<&'a str>,
     /// The access cookie.
-    pub access: Option<String>,
+    pub access: Option<&'a str>,
     /// The refresh cookie.
-    pub refresh: Option<String>,
+    pub refresh: Option<&'a str>,
     /// The CSRF cookie.
-    pub csrf_cookie: Option<String>,
+    pub csrf_cookie: Option<&'a str>,
     /// The `X-CSRF-Token` header.
-    pub csrf_header: Option<String>,
+    pub csrf_header: Option<&'a str>,
 }
 
 /// Who is calling a guarded operation.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// What the access token says.
-    pub claims: AccessClaims,
+    pub claims: Arc<AccessClaims>,
     /// Whether it came as a cookie (and not as a bearer token).
     pub by_cookie: bool,
 }
 
 impl Caller {
     /// The user.
-    pub const fn user_id(&self) -> UserId {
+    pub fn user_id(&self) -> UserId {
         self.claims.sub
     }
 
     /// The session.
-    pub const fn session_id(&self) -> SessionId {
+    pub fn session_id(&self) -> SessionId {
         self.claims.sid
     }
 
     /// What the user may do.
-    pub const fn role(&self) -> Role {
+    pub fn role(&self) -> Role {
         self.claims.identity.role
     }
 }
@@ -93,15 +94,15 @@ enum Flaw {
 /// Lets a caller in, renewing the tokens of a cookie client as needed.
 ///
 /// `is_unsafe` says whether the method can change anything (RFC 9110 §9.2.1): by cookie it
-/// then needs the CSRF header, before anything rotates.
+/// then needs the CSRF header, before anything rotates. `client` is asked who it is only then.
 pub async fn authenticate(
     app: &App,
-    credentials: &Credentials,
+    credentials: &Credentials<'_>,
     is_unsafe: bool,
-    client: Client,
+    client: impl FnOnce() -> Client,
 ) -> Result<Admitted, Refusal> {
     let now = app.clock.now();
-    if let Some(token) = &credentials.bearer {
+    if let Some(token) = credentials.bearer {
         let admitted = weigh(app, token, now).and_then(|claims| admit(app, claims, false, now));
         return admitted.map_err(|flaw| match flaw {
             Flaw::Aged => Refusal::AccessTokenExpired,
@@ -115,9 +116,8 @@ pub async fn authenticate(
             Ok(())
         }
     };
-    let refresh_token = credentials.refresh.as_deref();
-    let flaw = match credentials.access.as_deref().map(|token| weigh(app, token, now)) {
-        None if refresh_token.is_none() => return Err(Refusal::NoToken),
+    let flaw = match credentials.access.map(|token| weigh(app, token, now)) {
+        None if credentials.refresh.is_none() => return Err(Refusal::NoToken),
         None => None,
         Some(Err(flaw)) => Some(flaw),
         Some(Ok(claims)) => {
@@ -129,7 +129,7 @@ pub async fn authenticate(
         }
     };
 
-    let presented = refresh_token.and_then(|token| refresh::open(app, token));
+    let presented = credentials.refresh.and_then(|token| refresh::open(app, token));
     if !app.config.auto_refresh {
         // A browser drops the access cookie when it expires: gone is as good as expired.
         let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && presented.is_some());
@@ -138,7 +138,7 @@ pub async fn authenticate(
     let presented = presented.ok_or(Refusal::SessionExpired)?;
     csrf(presented.session)?;
     let issued =
-        refresh::rotate(app, presented, client).await.map_err(|refusal| match refusal {
+        refresh::rotate(app, presented, client()).await.map_err(|refusal| match refusal {
             refresh::Refusal::Invalid => Refusal::SessionExpired,
             refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
             refresh::Refusal::Reused => Refusal::RefreshTokenReused,
@@ -146,13 +146,13 @@ pub async fn authenticate(
             refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
         })?;
     // The rotation confirms nothing: that the client has its answer is seen when it uses it.
-    let caller = Caller { claims: issued.claims.clone(), by_cookie: true };
+    let caller = Caller { claims: Arc::clone(&issued.claims), by_cookie: true };
     Ok(Admitted { caller, renewed: Some(issued) })
 }
 
 /// The claims of an access token that nothing speaks against so far.
-fn weigh(app: &App, token: &str, now: Now) -> Result<AccessClaims, Flaw> {
-    let claims = open_access(app, token).ok_or(Flaw::Bad)?;
+fn weigh(app: &App, token: &str, now: Now) -> Result<Arc<AccessClaims>, Flaw> {
+    let claims = app.keys.open_access(token).ok_or(Flaw::Bad)?;
     check(app.store.standing(&claims))?;
     // Ours, but from before the server moved, counts as out of date. And a token outlives
     // neither its own expiry nor the life that is configured now: for no longer is it remembered
@@ -163,7 +163,12 @@ fn weigh(app: &App, token: &str, now: Now) -> Result<AccessClaims, Flaw> {
 }
 
 /// Lets the token pass, and notes that it was used, unless its session has ended meanwhile.
-fn admit(app: &App, claims: AccessClaims, by_cookie: bool, now: Now) -> Result<Admitted, Flaw> {
+fn admit(
+    app: &App,
+    claims: Arc<AccessClaims>,
+    by_cookie: bool,
+    now: Now,
+) -> Result<Admitted, Flaw> {
     check(app.store.note_use(&claims, now))?;
     Ok(Admitted { caller: Caller { claims, by_cookie }, renewed: None })
 }
@@ -176,15 +181,10 @@ fn check(standing: Standing) -> Result<(), Flaw> {
     }
 }
 
-/// The claims of an access token that was signed with our keys, whatever else it says.
-pub(super) fn open_access(app: &App, token: &str) -> Option<AccessClaims> {
-    access::open(token, app.keys.sets().map(|set| &set.public))
-}
-
 /// Double submit: header and cookie are equal, and the value is the session's.
-fn csrf_holds(app: &App, credentials: &Credentials, session: SessionId) -> bool {
+fn csrf_holds(app: &App, credentials: &Credentials<'_>, session: SessionId) -> bool {
     use subtle::ConstantTimeEq as _;
-    match (&credentials.csrf_cookie, &credentials.csrf_header) {
+    match (credentials.csrf_cookie, credentials.csrf_header) {
         (Some(cookie), Some(header)) => {
             bool::from(cookie.as_bytes().ct_eq(header.as_bytes()))
                 && app.keys.check_csrf(header, session).is_some()

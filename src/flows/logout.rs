@@ -1,6 +1,6 @@
 //! Signing out: of this device, or of all.
 
-use super::authenticate::{Caller, Credentials, open_access};
+use super::authenticate::{Caller, Credentials};
 use super::refresh;
 use crate::app::App;
 use crate::domain::id::SessionId;
@@ -23,21 +23,18 @@ pub enum FoundBy {
 pub fn find_session(
     app: &App,
     body: Option<&str>,
-    credentials: &Credentials,
+    credentials: &Credentials<'_>,
 ) -> (Option<SessionId>, FoundBy) {
     let by_refresh = |token: &str| refresh::open(app, token).map(|presented| presented.session);
-    let by_access = |token: &str| open_access(app, token).map(|claims| claims.sid);
+    let by_access = |token: &str| app.keys.open_access(token).map(|claims| claims.sid);
     if let Some(session) = body.and_then(by_refresh) {
         return (Some(session), FoundBy::Token);
     }
-    if let Some(token) = &credentials.bearer {
+    if let Some(token) = credentials.bearer {
         return (by_access(token), FoundBy::Token);
     }
-    let session = credentials
-        .refresh
-        .as_deref()
-        .and_then(by_refresh)
-        .or_else(|| credentials.access.as_deref().and_then(by_access));
+    let session =
+        credentials.refresh.and_then(by_refresh).or_else(|| credentials.access.and_then(by_access));
     let has_cookies = credentials.refresh.is_some() || credentials.access.is_some();
     let found_by = if body.is_some() && !has_cookies { FoundBy::Token } else { FoundBy::Cookie };
     (session, found_by)
@@ -47,7 +44,7 @@ pub fn find_session(
 pub async fn logout(
     app: &App,
     body: Option<&str>,
-    credentials: &Credentials,
+    credentials: &Credentials<'_>,
     client: Client,
 ) -> Result<FoundBy, Fault> {
     let now = app.clock.now();

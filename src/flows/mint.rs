@@ -1,5 +1,6 @@
 //! Making the tokens of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
@@ -21,7 +22,7 @@ pub struct Issued {
     /// Its user.
     pub user: User,
     /// The claims of the access token.
-    pub claims: AccessClaims,
+    pub claims: Arc<AccessClaims>,
     /// PASETO `v4.public`.
     pub access_token: String,
     /// PASETO `v4.local`.
@@ -40,12 +41,17 @@ impl Issued {
 /// Randomness for one set of tokens, drawn before the write is queued.
 pub(super) struct Draw {
     salt: [u8; 32],
-    jitter: [u8; 4],
+    jitter: u32,
 }
 
 impl Draw {
     pub(super) fn new(app: &App) -> Result<Self, Fault> {
-        Ok(Self { salt: random(&*app.entropy)?, jitter: random(&*app.entropy)? })
+        // In one draw: each is a call of the system.
+        let bytes: [u8; 36] = random(&*app.entropy)?;
+        let (mut salt, mut jitter) = ([0; 32], [0; 4]);
+        salt.copy_from_slice(&bytes[..32]);
+        jitter.copy_from_slice(&bytes[32..]);
+        Ok(Self { salt, jitter: u32::from_be_bytes(jitter) })
     }
 
     pub(super) const fn salt(&self) -> Salt {
@@ -56,7 +62,7 @@ impl Draw {
     /// in together do not refresh together for ever.
     fn access_life(&self, ttl: Duration) -> Duration {
         let tenth = u64::try_from(ttl.as_millis() / 10).unwrap_or(u64::MAX);
-        let random = u64::from(u32::from_be_bytes(self.jitter));
+        let random = u64::from(self.jitter);
         ttl.saturating_sub(Duration::from_millis(random % tenth.saturating_add(1)))
     }
 }
@@ -131,5 +137,12 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result
         exp: session.expires_at,
     };
     let refresh_token = refresh::seal(&refresh_claims, &app.keys)?;
-    Ok(Issued { session, user, claims, access_token, refresh_token, at: now.wall })
+    Ok(Issued {
+        session,
+        user,
+        claims: Arc::new(claims),
+        access_token,
+        refresh_token,
+        at: now.wall,
+    })
 }

@@ -14,7 +14,7 @@ use super::Web;
 use super::cookies::CookieChanges;
 use super::origins::{Origins, Source};
 use super::problem::{Code, Problem};
-use crate::metric;
+use crate::metric::RequestMeter;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -47,13 +47,14 @@ impl<E: Endpoint> Middleware<E> for Edge {
     type Output = EdgeEndpoint<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
-        EdgeEndpoint { web: Arc::clone(&self.web), inner }
+        EdgeEndpoint { web: Arc::clone(&self.web), meter: RequestMeter::default(), inner }
     }
 }
 
 /// An endpoint behind the edge.
 pub struct EdgeEndpoint<E> {
     web: Arc<Web>,
+    meter: RequestMeter,
     inner: E,
 }
 
@@ -64,8 +65,8 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
         let request_id = self.web.request_ids.next();
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let path = uri.path();
         let source = self.web.origins.source(request.headers());
         let changes = CookieChanges::default();
         request.extensions_mut().insert(changes.clone());
@@ -73,24 +74,21 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let mut response = match Origins::preflight(&request, &source) {
             Some(response) => response,
             None if Origins::is_unsafe(&method) && source == Source::Foreign => {
-                self.render(Problem::from(Code::CsrfFailed).into(), &path, &request_id)
+                self.render(Problem::from(Code::CsrfFailed).into(), path, &request_id)
             }
             None => match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
                 Ok(Ok(output)) => output.into_response(),
-                Ok(Err(error)) => self.render(error, &path, &request_id),
-                Err(_) => {
-                    self.render(Problem::from(Code::InternalError).into(), &path, &request_id)
-                }
+                Ok(Err(error)) => self.render(error, path, &request_id),
+                Err(_) => self.render(Problem::from(Code::InternalError).into(), path, &request_id),
             },
         };
         changes.send(&mut response);
         self.web.origins.decorate(&mut response, &source);
         self.finish(&mut response, &request_id);
 
-        let status = response.status().as_u16();
-        metrics::counter!(metric::RESPONSES, "status" => status.to_string()).increment(1);
-        metrics::histogram!(metric::REQUEST_SECONDS).record(started.elapsed());
-        let ms = started.elapsed().as_millis();
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        self.meter.record(status, took);
+        let ms = took.as_millis();
         tracing::info!(%method, path, status, ms, request_id, "request");
         Ok(response)
     }

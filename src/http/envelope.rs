@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use poem::http::header;
+use poem::http::{HeaderValue, header};
 use poem::{FromRequest, Request, RequestBody};
 
 use super::Web;
@@ -22,12 +22,11 @@ pub struct Envelope {
     pub web: Arc<Web>,
     /// The client's address.
     pub address: Option<IpAddr>,
-    /// The client's device.
-    pub client: Client,
     /// Whether the method can change anything.
     pub is_unsafe: bool,
+    user_agent: Option<HeaderValue>,
     bearer: Option<String>,
-    csrf_header: Option<String>,
+    csrf_header: Option<HeaderValue>,
     cookies: Result<Cookies, Duplicate>,
     changes: CookieChanges,
 }
@@ -38,14 +37,13 @@ impl Envelope {
         let headers = request.headers();
         let address = client::peer(request)
             .map(|peer| client::address(peer, headers, &web.app.config.trusted_proxies));
-        let csrf_header = headers.get("x-csrf-token").and_then(|value| value.to_str().ok());
         Self {
             web: Arc::clone(web),
             address,
-            client: client::device(address, headers),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
             is_unsafe: Origins::is_unsafe(request.method()),
             bearer: bearer(request),
-            csrf_header: csrf_header.map(str::to_owned),
+            csrf_header: headers.get("x-csrf-token").cloned(),
             cookies: web.cookies.read(headers),
             changes: request.extensions().get::<CookieChanges>().cloned().unwrap_or_default(),
         }
@@ -53,29 +51,34 @@ impl Envelope {
 
     /// What is presented. A request with one of our cookies twice is refused: which one is the
     /// user's cannot be told.
-    pub fn credentials(&self) -> Result<Credentials, Problem> {
+    pub fn credentials(&self) -> Result<Credentials<'_>, Problem> {
         match &self.cookies {
-            Ok(cookies) => Ok(self.credentials_with(cookies)),
-            Err(_) if self.bearer.is_some() => Ok(self.credentials_with(&Cookies::default())),
+            Ok(cookies) => Ok(self.credentials_with(Some(cookies))),
+            Err(_) if self.bearer.is_some() => Ok(self.credentials_with(None)),
             Err(Duplicate(kind)) => Err(Problem::from(Code::MalformedRequest)
                 .detail(format!("The cookie {} is there twice.", self.web.cookies.name(*kind)))),
         }
     }
 
     /// The same for an operation that also helps a client with spoilt cookies: they are ignored.
-    pub fn lenient_credentials(&self) -> Credentials {
-        self.credentials_with(self.cookies.as_ref().unwrap_or(&Cookies::default()))
+    pub fn lenient_credentials(&self) -> Credentials<'_> {
+        self.credentials_with(self.cookies.as_ref().ok())
     }
 
-    fn credentials_with(&self, cookies: &Cookies) -> Credentials {
-        let get = |kind| cookies.get(kind).map(str::to_owned);
+    fn credentials_with<'a>(&'a self, cookies: Option<&'a Cookies>) -> Credentials<'a> {
+        let get = |kind| cookies.and_then(|cookies| cookies.get(kind));
         Credentials {
-            bearer: self.bearer.clone(),
+            bearer: self.bearer.as_deref(),
             access: get(Kind::Access),
             refresh: get(Kind::Refresh),
             csrf_cookie: get(Kind::Csrf),
-            csrf_header: self.csrf_header.clone(),
+            csrf_header: self.csrf_header.as_ref().and_then(|value| value.to_str().ok()),
         }
+    }
+
+    /// The client's device.
+    pub fn client(&self) -> Client {
+        client::device(self.address, self.user_agent.as_ref())
     }
 
     /// Puts the tokens of a sign-in into the client's jar.

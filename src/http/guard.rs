@@ -25,7 +25,7 @@ use crate::flows::authenticate::{Caller, Refusal, authenticate};
 async fn admit(envelope: &Envelope) -> Result<Caller, Problem> {
     let credentials = envelope.credentials()?;
     let app = &envelope.web.app;
-    match authenticate(app, &credentials, envelope.is_unsafe, envelope.client.clone()).await {
+    match authenticate(app, &credentials, envelope.is_unsafe, || envelope.client()).await {
         Ok(admitted) => {
             if let Some(issued) = &admitted.renewed {
                 envelope.refresh(issued);

@@ -4,10 +4,11 @@
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
-//! - `notes`, `revocations`: what is kept in memory so that a guarded request touches no disk.
+//! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `schema`: opening, settings, migrations.
 
 mod audit;
+mod known;
 mod notes;
 mod revocations;
 mod rotation;

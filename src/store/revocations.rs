@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
+use super::known::Known;
 use super::users;
 use super::writer::Work;
 use crate::domain::claims::{AccessClaims, Identity};
@@ -23,7 +24,7 @@ const MARGIN: Duration = Duration::from_secs(120);
 pub(super) enum Revocation {
     /// The session's tokens are refused.
     Session(SessionId),
-    /// The user's tokens are stale unless they say this.
+    /// The user was changed: tokens are stale unless they say this.
     Claims(UserId, Identity),
 }
 
@@ -67,6 +68,8 @@ impl Table {
 pub(super) struct Revocations {
     keep: Duration,
     table: RwLock<Table>,
+    /// Users that have not been changed since they were read.
+    pub(super) known: Known,
 }
 
 impl Revocations {
@@ -77,7 +80,8 @@ impl Revocations {
         access_token_ttl: Duration,
         now: Now,
     ) -> rusqlite::Result<Self> {
-        let revocations = Self { keep: access_token_ttl + MARGIN, table: RwLock::default() };
+        let keep = access_token_ttl + MARGIN;
+        let revocations = Self { keep, table: RwLock::default(), known: Known::default() };
         revocations.follow(sql, now)?;
         Ok(revocations)
     }
@@ -105,9 +109,9 @@ impl Revocations {
             last = seq;
             let read_at = Some(Now { wall: at.max(now.wall), ..now });
             found.extend(session.map(|id| (Revocation::Session(id), read_at)));
-            if let Some(id) = user
-                && let Some(user) = users::by_id(sql, id).optional()?
-            {
+            let Some(id) = user else { continue };
+            self.known.forget(id);
+            if let Some(user) = users::by_id(sql, id).optional()? {
                 found.push((Revocation::Claims(id, user.user.identity()), read_at));
             }
         }
@@ -142,6 +146,9 @@ impl Revocations {
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         for revocation in revoked {
+            if let Revocation::Claims(id, _) = &revocation {
+                self.known.forget(*id);
+            }
             table.insert(revocation, None);
         }
     }

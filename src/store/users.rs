@@ -1,5 +1,7 @@
 //! Accounts.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
@@ -13,6 +15,17 @@ use crate::domain::id::UserId;
 use crate::domain::session::{Client, EndReason};
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
+
+/// A query for accounts, whose rows [`from_row`] reads.
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "SELECT id, email, password_hash, role, is_verified, disabled_at, created_at, updated_at ",
+            "FROM users ",
+            $condition
+        )
+    };
+}
 
 /// A user with the hash of the password.
 #[derive(Clone)]
@@ -75,22 +88,32 @@ impl Store {
     /// The account with this address.
     pub async fn find_account_by_email(&self, email: Email) -> Result<Option<Account>, Fault> {
         self.read(move |sql| {
-            sql.prepare_cached("SELECT * FROM users WHERE email = ?1")?
+            sql.prepare_cached(select!("WHERE email = ?1"))?
                 .query_row([email.as_str()], from_row)
                 .optional()
         })
         .await
     }
 
-    /// The user with this id.
-    pub async fn find_user(&self, id: UserId) -> Result<Option<User>, Fault> {
-        self.read(move |sql| Ok(by_id(sql, id).optional()?.map(|account| account.user))).await
+    /// The user with this id. Touches no disk when it was asked for before and has not been changed
+    /// since; what another process changes is seen once it has been followed.
+    pub async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>, Fault> {
+        let missed = match self.revocations.known.get(id) {
+            Ok(user) => return Ok(Some(user)),
+            Err(missed) => missed,
+        };
+        let account = self.read(move |sql| by_id(sql, id).optional()).await?;
+        let user = account.map(|account| Arc::new(account.user));
+        if let Some(user) = &user {
+            self.revocations.known.put(user, missed);
+        }
+        Ok(user)
     }
 
     /// All users, by address.
     pub async fn list_users(&self) -> Result<Vec<User>, Fault> {
         self.read(|sql| {
-            let mut rows = sql.prepare_cached("SELECT * FROM users ORDER BY email")?;
+            let mut rows = sql.prepare_cached(select!("ORDER BY email"))?;
             let rows = rows.query_map([], |row| Ok(from_row(row)?.user))?;
             rows.collect()
         })
@@ -144,34 +167,34 @@ fn insert(
 }
 
 fn apply(work: &mut Work<'_>, user: &User, change: &UserChange, now: Now) -> rusqlite::Result<()> {
-    let (column, value, event): (&str, &dyn rusqlite::ToSql, Event) = match change {
-        UserChange::Role(role) => ("role", &role.as_str(), Event::RoleChanged),
-        UserChange::PasswordHash(hash) => ("password_hash", hash, Event::PasswordChanged),
-        UserChange::Disable => ("disabled_at", &now.wall.as_millis(), Event::Disabled),
-        UserChange::Enable => ("disabled_at", &rusqlite::types::Null, Event::Enabled),
-        UserChange::Delete => {
-            sessions::end(work, Which::AllOf(user.id), EndReason::Disabled, now)?;
-            work.sql.execute("DELETE FROM users WHERE id = ?1", [user.id.0])?;
-            return work.audit(Event::Deleted, Some(user.id), None, &Client::default(), now);
-        }
+    let (set, event): (Option<(&str, &dyn rusqlite::ToSql)>, Event) = match change {
+        UserChange::Role(role) => (Some(("role", &role.as_str())), Event::RoleChanged),
+        UserChange::PasswordHash(hash) => (Some(("password_hash", hash)), Event::PasswordChanged),
+        UserChange::Disable => (Some(("disabled_at", &now.wall.as_millis())), Event::Disabled),
+        UserChange::Enable => (Some(("disabled_at", &rusqlite::types::Null)), Event::Enabled),
+        UserChange::Delete => (None, Event::Deleted),
     };
-    work.sql.execute(
-        &format!("UPDATE users SET {column} = ?2, updated_at = ?3 WHERE id = ?1"),
-        params![user.id.0, value, now.wall.as_millis()],
-    )?;
-    match change {
-        UserChange::PasswordHash(_) => {
-            sessions::end(work, Which::AllOf(user.id), EndReason::PasswordChanged, now)?;
-        }
-        UserChange::Disable => {
-            sessions::end(work, Which::AllOf(user.id), EndReason::Disabled, now)?;
-        }
-        UserChange::Role(role) => {
-            let identity = User { role: *role, ..user.clone() }.identity();
-            work.revoke(Revocation::Claims(user.id, identity), now)?;
-        }
-        UserChange::Enable | UserChange::Delete => {}
+    let end = match change {
+        UserChange::PasswordHash(_) => Some(EndReason::PasswordChanged),
+        UserChange::Disable | UserChange::Delete => Some(EndReason::Disabled),
+        UserChange::Role(_) | UserChange::Enable => None,
+    };
+    if let Some(reason) = end {
+        sessions::end(work, Which::AllOf(user.id), reason, now)?;
     }
+    match set {
+        Some((column, value)) => work.sql.execute(
+            &format!("UPDATE users SET {column} = ?2, updated_at = ?3 WHERE id = ?1"),
+            params![user.id.0, value, now.wall.as_millis()],
+        )?,
+        None => work.sql.execute("DELETE FROM users WHERE id = ?1", [user.id.0])?,
+    };
+    let identity = match change {
+        UserChange::Role(role) => User { role: *role, ..user.clone() }.identity(),
+        _ => user.identity(),
+    };
+    // Whatever was changed: whoever remembers the user is to look again.
+    work.revoke(Revocation::Claims(user.id, identity), now)?;
     work.audit(event, Some(user.id), None, &Client::default(), now)
 }
 
@@ -183,22 +206,22 @@ pub(super) fn replace_hash(sql: &Connection, id: UserId, hash: &str) -> rusqlite
 
 /// An account.
 pub(super) fn by_id(sql: &Connection, id: UserId) -> rusqlite::Result<Account> {
-    sql.prepare_cached("SELECT * FROM users WHERE id = ?1")?.query_row([id.0], from_row)
+    sql.prepare_cached(select!("WHERE id = ?1"))?.query_row([id.0], from_row)
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
-    let role: String = row.get("role")?;
+    let role: String = row.get(3)?;
     Ok(Account {
         user: User {
-            id: UserId(row.get("id")?),
-            email: Email::from_stored(row.get("email")?),
+            id: UserId(row.get(0)?),
+            email: Email::from_stored(row.get(1)?),
             // The table's CHECK admits no other; the lesser role is the safe reading.
             role: Role::parse(&role).unwrap_or(Role::User),
-            is_verified: row.get("is_verified")?,
-            disabled_at: row.get::<_, Option<i64>>("disabled_at")?.map(Timestamp::from_millis),
-            created_at: Timestamp::from_millis(row.get("created_at")?),
-            updated_at: Timestamp::from_millis(row.get("updated_at")?),
+            is_verified: row.get(4)?,
+            disabled_at: row.get::<_, Option<i64>>(5)?.map(Timestamp::from_millis),
+            created_at: Timestamp::from_millis(row.get(6)?),
+            updated_at: Timestamp::from_millis(row.get(7)?),
         },
-        password_hash: row.get("password_hash")?,
+        password_hash: row.get(2)?,
     })
 }

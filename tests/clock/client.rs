@@ -101,8 +101,8 @@ fn visitor() -> Visitor {
     Visitor { address: None, client: Client::default(), replaces: None }
 }
 
-fn bearer(token: &str) -> Credentials {
-    Credentials { bearer: Some(token.to_owned()), ..Credentials::default() }
+fn bearer(token: &str) -> Credentials<'_> {
+    Credentials { bearer: Some(token), ..Credentials::default() }
 }
 
 impl Story {
@@ -237,7 +237,7 @@ impl Story {
 
     async fn guard(&self, access_token: &str) -> bool {
         let credentials = bearer(access_token);
-        match authenticate(&self.app, &credentials, false, Client::default()).await {
+        match authenticate(&self.app, &credentials, false, Client::default).await {
             Ok(_) => true,
             Err(
                 authenticate::Refusal::AccessTokenExpired | authenticate::Refusal::SessionExpired,

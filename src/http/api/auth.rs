@@ -108,11 +108,13 @@ impl AuthApi {
         let token = match in_body {
             Some(token) => Some(token),
             // A client that sends a bearer token has no cookies.
-            None => envelope.credentials().map(|it| it.refresh.filter(|_| it.bearer.is_none()))?,
+            None => {
+                let credentials = envelope.credentials()?;
+                credentials.refresh.filter(|_| credentials.bearer.is_none()).map(str::to_owned)
+            }
         };
         let token = token.ok_or(Code::NoRefreshToken)?;
-        let outcome =
-            flows::refresh::refresh(&envelope.web.app, &token, envelope.client.clone()).await;
+        let outcome = flows::refresh::refresh(&envelope.web.app, &token, envelope.client()).await;
         let issued = outcome.inspect_err(|refusal| {
             if matches!(refusal, flows::refresh::Refusal::Reused) && delivery == Delivery::Cookie {
                 envelope.clear_cookies();
@@ -146,7 +148,7 @@ impl AuthApi {
     ) -> Result<Json<Message>, Refused<Logout>> {
         let in_body = body.0.and_then(|body| body.refresh_token);
         let credentials = envelope.lenient_credentials();
-        let client = envelope.client.clone();
+        let client = envelope.client();
         let found =
             flows::logout::logout(&envelope.web.app, in_body.as_deref(), &credentials, client)
                 .await?;
@@ -168,7 +170,7 @@ impl AuthApi {
         _csrf: CsrfHeader,
     ) -> Result<Json<Message>, Refused<LogoutAll>> {
         let Guarded { caller, envelope } = guarded;
-        flows::logout::logout_all(&envelope.web.app, &caller, envelope.client.clone()).await?;
+        flows::logout::logout_all(&envelope.web.app, &caller, envelope.client()).await?;
         if caller.by_cookie {
             envelope.clear_cookies();
         }
@@ -181,7 +183,7 @@ impl AuthApi {
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
     async fn get_me(&self, guarded: Guarded) -> Result<Json<User>, Refused<GetMe>> {
         let user = flows::me::me(guarded.app(), &guarded.caller).await?;
-        Ok(Json(User::from(&user.ok_or(Code::SessionExpired)?)))
+        Ok(Json(User::from(&*user.ok_or(Code::SessionExpired)?)))
     }
 }
 
@@ -194,7 +196,7 @@ fn visitor(envelope: &Envelope, delivery: Delivery) -> Visitor {
         }
         Delivery::Cookie | Delivery::Body => None,
     };
-    Visitor { address: envelope.address, client: envelope.client.clone(), replaces }
+    Visitor { address: envelope.address, client: envelope.client(), replaces }
 }
 
 /// Hands out the tokens of a sign-in: in the body, or as cookies and then never in the body.

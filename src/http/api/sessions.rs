@@ -63,8 +63,7 @@ impl SessionsApi {
     ) -> Result<Revoked, Refused<RevokeSession>> {
         let Guarded { caller, envelope } = guarded;
         let id = SessionId(session_id.0);
-        if !flows::sessions::revoke(&envelope.web.app, &caller, id, envelope.client.clone()).await?
-        {
+        if !flows::sessions::revoke(&envelope.web.app, &caller, id, envelope.client()).await? {
             return Err(Code::NotFound.into());
         }
         if id == caller.session_id() && caller.by_cookie {
