@@ -27,6 +27,14 @@ fn operations(document: &Value) -> Vec<(String, Map<String, Value>)> {
 }
 
 #[test]
+fn the_router_finds_every_path() {
+    let document = document();
+    for path in document["paths"].as_object().expect("paths").keys() {
+        assert!(["/api/", "/.well-known/"].iter().any(|prefix| path.starts_with(prefix)), "{path}");
+    }
+}
+
+#[test]
 fn the_committed_spec_is_what_the_code_says() {
     assert_eq!(COMMITTED, doorward::http::spec::json(), "run `make openapi` and review the diff");
 }

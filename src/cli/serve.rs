@@ -44,6 +44,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
         listeners.push((METRICS.listen(socket, bound)?, Arc::new(routes)));
     }
 
+    tokio::spawn(metrics::keep_up());
     let (stop, stopped) = watch::channel(false);
     let servers: Vec<_> = listeners
         .into_iter()

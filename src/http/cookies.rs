@@ -1,5 +1,6 @@
 //! The three cookies (RFC 6265bis): their names and attributes, reading and writing them.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,16 +69,17 @@ impl CookieStyle {
     pub fn read(&self, headers: &HeaderMap) -> Result<Cookies, Duplicate> {
         let mut cookies = Cookies::default();
         for header in headers.get_all(header::COOKIE) {
-            for pair in header.as_bytes().split(|byte| *byte == b';') {
-                let Some(at) = pair.iter().position(|byte| *byte == b'=') else {
+            // Bytes that are not text make a value that is no token.
+            let text = str::from_utf8(header.as_bytes())
+                .map_or_else(|_| String::from_utf8_lossy(header.as_bytes()), Cow::Borrowed);
+            for pair in text.split(';') {
+                let Some((name, value)) = pair.split_once('=') else {
                     continue;
                 };
-                let (name, value) = (pair[..at].trim_ascii(), pair[at + 1..].trim_ascii());
-                let Some(kind) = self.kind_of(name) else {
+                let Some(kind) = self.kind_of(name.trim_ascii()) else {
                     continue;
                 };
-                // Bytes that are not text make a value that is no token.
-                let value = String::from_utf8_lossy(value).into_owned();
+                let value = value.trim_ascii().to_owned();
                 if cookies.0[kind as usize].replace(value).is_some() {
                     return Err(Duplicate(kind));
                 }
@@ -86,9 +88,9 @@ impl CookieStyle {
         Ok(cookies)
     }
 
-    fn kind_of(&self, name: &[u8]) -> Option<Kind> {
-        let plain = name.strip_prefix(self.prefix.as_bytes())?;
-        Kind::ALL.into_iter().find(|kind| kind.plain_name().as_bytes() == plain)
+    fn kind_of(&self, name: &str) -> Option<Kind> {
+        let plain = name.strip_prefix(self.prefix)?;
+        Kind::ALL.into_iter().find(|kind| kind.plain_name() == plain)
     }
 
     fn header(&self, kind: Kind, value: &str, max_age: u64) -> Option<HeaderValue> {

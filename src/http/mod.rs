@@ -22,7 +22,7 @@ pub mod spec;
 use std::sync::Arc;
 
 use poem::endpoint::BoxEndpoint;
-use poem::{EndpointExt as _, Response, Route, get};
+use poem::{Endpoint, EndpointExt as _, IntoEndpoint as _, Request, Response, Route, get};
 
 use crate::app::App;
 use cookies::CookieStyle;
@@ -61,17 +61,35 @@ impl Web {
 
 /// All routes, behind the edge.
 pub fn routes(web: Arc<Web>) -> BoxEndpoint<'static, Response> {
-    Route::new()
-        .nest("/", api::service())
+    let pages = Route::new()
         .at("/docs", get(pages::docs::swagger))
         .at("/favicon.ico", get(pages::docs::favicon))
         .at("/openapi.json", get(pages::docs::spec_json))
         .at("/openapi.yaml", get(pages::docs::spec_yaml))
         .at("/healthz", get(pages::health::healthz))
         .at("/readyz", get(pages::health::readyz))
-        .at("/metrics", get(pages::metrics::metrics))
+        .at("/metrics", get(pages::metrics::metrics));
+    Site { api: api::service().into_endpoint(), pages }
         .with(edge::Edge::new(Arc::clone(&web)))
         .data(web)
         .map_to_response()
         .boxed()
+}
+
+/// The API and the pages beside it. poem's own `nest` would parse the path of each request anew.
+struct Site {
+    api: BoxEndpoint<'static>,
+    pages: Route,
+}
+
+impl Endpoint for Site {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        if api::PREFIXES.iter().any(|prefix| request.uri().path().starts_with(prefix)) {
+            self.api.call(request).await
+        } else {
+            self.pages.call(request).await
+        }
+    }
 }

@@ -97,12 +97,9 @@ fn exchange(address: SocketAddr, head: &str, body: &str, wanted: &str) -> Result
     if first.contains(wanted) { Ok(()) } else { Err(format!("{head}: {first}").into()) }
 }
 
-/// Doorward's binary.
+/// Doorward's binary: the one beside this program.
 pub fn doorward() -> Result<PathBuf, Failure> {
-    let path = match std::env::var_os("DOORWARD_BIN") {
-        Some(path) => PathBuf::from(path),
-        None => std::env::current_exe()?.with_file_name("doorward"),
-    };
+    let path = std::env::current_exe()?.with_file_name("doorward");
     if path.exists() {
         return Ok(path);
     }
@@ -110,9 +107,9 @@ pub fn doorward() -> Result<PathBuf, Failure> {
 }
 
 /// `doorward serve` on `data`, with nothing set but what a measurement needs.
-pub fn serve(data: &Path, more: &[(&str, &str)]) -> Result<Process, Failure> {
+pub fn serve(binary: &Path, data: &Path, more: &[(&str, &str)]) -> Result<Process, Failure> {
     let address = free_address()?;
-    let mut command = Command::new(doorward()?);
+    let mut command = Command::new(binary);
     command
         .args(["serve", "--listen", &address.to_string(), "--data"])
         .arg(data)

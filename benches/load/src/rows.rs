@@ -17,10 +17,16 @@ pub const CONNECTIONS: usize = 64;
 /// How many access tokens are made for the row that never shows one twice.
 const FRESH: usize = 400_000;
 
+/// Which Doorward a row measures, and where its database is.
+pub struct Place<'a> {
+    /// The binary.
+    pub binary: &'a Path,
+    /// A directory of its own, made anew.
+    pub data: &'a Path,
+}
+
 /// What drives a row.
 pub struct Row {
-    /// Its name.
-    pub name: &'static str,
     /// The server.
     pub server: Process,
     /// What it is sent.
@@ -84,6 +90,14 @@ fn watching<T>(data: Option<&Path>, task: impl FnOnce() -> T) -> (T, u64) {
     (outcome, largest.into_inner())
 }
 
+impl Place<'_> {
+    /// A row of the server in this place.
+    fn row(&self, traffic: Box<dyn Traffic + Send>) -> Result<Row, Failure> {
+        let server = process::serve(self.binary, self.data, &[])?;
+        Ok(Row { server, traffic, data: Some(self.data.to_owned()) })
+    }
+}
+
 fn own(arguments: &[&str]) -> Result<Command, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(arguments);
@@ -98,37 +112,35 @@ fn hello() -> Result<Process, Failure> {
 /// poem-openapi with nothing to do.
 pub fn greeting() -> Result<Row, Failure> {
     let traffic = Box::new(Plain("/api/hello"));
-    Ok(Row { name: "poem-openapi hello", server: hello()?, traffic, data: None })
+    Ok(Row { server: hello()?, traffic, data: None })
 }
 
 /// poem with nothing to do.
 pub fn plain() -> Result<Row, Failure> {
     let traffic = Box::new(Plain("/hello"));
-    Ok(Row { name: "poem hello", server: hello()?, traffic, data: None })
+    Ok(Row { server: hello()?, traffic, data: None })
 }
 
 /// Rotations by cookie: `hot` sessions among `total`.
 pub fn refresh(
-    name: &'static str,
-    data: &Path,
+    place: &Place<'_>,
     total: usize,
     hot: usize,
     connections: usize,
 ) -> Result<Row, Failure> {
-    let herd = Herd::raise(data, total, hot)?;
+    let herd = Herd::raise(place.data, total, hot)?;
     let traffic = Box::new(Refresh::new("/api/auth/refresh", herd.jars()?, connections));
-    let server = process::serve(data, &[])?;
-    Ok(Row { name, server, traffic, data: Some(data.to_owned()) })
+    place.row(traffic)
 }
 
 /// The same, each rotation committed alone.
-pub fn one_commit(data: &Path) -> Result<Row, Failure> {
+pub fn one_commit(place: &Place<'_>) -> Result<Row, Failure> {
+    let data = place.data;
     let herd = Herd::raise(data, CONNECTIONS, CONNECTIONS)?;
     let address = process::free_address()?;
     let mut command = own(&["one-commit", &address.to_string()])?;
     command.arg(data);
     Ok(Row {
-        name: "rotation, one commit each",
         server: Process::start(command, address, "/hello")?,
         traffic: Box::new(Refresh::new("/refresh", herd.jars()?, CONNECTIONS)),
         data: Some(data.to_owned()),
@@ -138,30 +150,29 @@ pub fn one_commit(data: &Path) -> Result<Row, Failure> {
 const ME: &str = "/api/auth/me";
 
 /// Guarded reads, always with the same access tokens.
-pub fn me_seen(data: &Path) -> Result<Row, Failure> {
-    let herd = Herd::raise(data, CONNECTIONS, CONNECTIONS)?;
+pub fn me_seen(place: &Place<'_>) -> Result<Row, Failure> {
+    let herd = Herd::raise(place.data, CONNECTIONS, CONNECTIONS)?;
     let traffic = Box::new(Read::same(ME, herd.jars()?));
-    let server = process::serve(data, &[])?;
-    Ok(Row { name: "me, tokens seen before", server, traffic, data: Some(data.to_owned()) })
+    place.row(traffic)
 }
 
 /// Guarded reads, each with an access token that was never seen before.
-pub fn me_new(data: &Path) -> Result<Row, Failure> {
-    let herd = Herd::raise(data, CONNECTIONS, CONNECTIONS)?;
+pub fn me_new(place: &Place<'_>) -> Result<Row, Failure> {
+    let herd = Herd::raise(place.data, CONNECTIONS, CONNECTIONS)?;
     let tokens = herd.tokens(FRESH)?;
     let traffic = Box::new(Read::fresh(ME, herd.jars()?, tokens));
-    let server = process::serve(data, &[])?;
-    Ok(Row { name: "me, every token new", server, traffic, data: Some(data.to_owned()) })
+    place.row(traffic)
 }
 
 /// Logins of as many users as there are connections.
-pub fn login(data: &Path) -> Result<Row, Failure> {
+pub fn login(place: &Place<'_>) -> Result<Row, Failure> {
+    let data = place.data;
     let _ = std::fs::remove_dir_all(data);
     std::fs::create_dir_all(data)?;
-    let server = process::serve(data, &[])?;
+    let server = process::serve(place.binary, data, &[])?;
     let bodies = register(&server)?;
     let traffic = Box::new(Login { path: "/api/auth/login", bodies });
-    Ok(Row { name: "login", server, traffic, data: Some(data.to_owned()) })
+    Ok(Row { server, traffic, data: Some(data.to_owned()) })
 }
 
 /// Registers a user for each connection; the bodies of their logins.

@@ -10,7 +10,8 @@ use hdrhistogram::Histogram;
 
 use crate::Failure;
 use crate::load::Span;
-use crate::rows::{self, CONNECTIONS, Measured, Row};
+use crate::process;
+use crate::rows::{self, CONNECTIONS, Measured, Place, Row};
 
 /// How it is measured.
 #[derive(Args)]
@@ -21,77 +22,88 @@ pub struct Options {
     /// Seconds of each measurement, after one second that does not count.
     #[arg(long, default_value_t = 4)]
     seconds: u64,
-    /// Only rows whose name contains this.
+    /// Only rows whose name contains one of these.
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
+    /// Another binary of Doorward, measured in turn with this one.
+    #[arg(long)]
+    also: Vec<PathBuf>,
     /// Where the databases are made.
     #[arg(long, default_value = "target/bench")]
     data: PathBuf,
+}
+
+/// Whose row it is.
+enum Of {
+    Doorward,
+    Ceiling,
+}
+
+type Make = fn(&Place<'_>) -> Result<Row, Failure>;
+
+const HELLO: &str = "poem-openapi hello";
+
+const ROWS: [(&str, Of, Make); 8] = [
+    ("poem hello", Of::Ceiling, |_| rows::plain()),
+    (HELLO, Of::Ceiling, |_| rows::greeting()),
+    ("refresh, 64 sessions", Of::Doorward, |place| rows::refresh(place, 64, 64, CONNECTIONS)),
+    ("refresh, 100,000 of 1,000,000 sessions", Of::Doorward, |place| {
+        rows::refresh(place, 1_000_000, 100_000, CONNECTIONS)
+    }),
+    ("rotation, one commit each", Of::Ceiling, rows::one_commit),
+    ("me, tokens seen before", Of::Doorward, rows::me_seen),
+    ("me, every token new", Of::Doorward, rows::me_new),
+    ("login", Of::Doorward, rows::login),
+];
+
+/// A row with what was measured.
+struct Line {
+    name: String,
+    row: Row,
+    results: Vec<Measured>,
 }
 
 /// Measures and prints.
 pub fn run(options: &Options) -> Result<(), Failure> {
     let span = Span { warm: Duration::from_secs(1), counted: Duration::from_secs(options.seconds) };
     let data = std::path::absolute(&options.data)?;
-    type Maker<'a> = Box<dyn FnOnce() -> Result<Row, Failure> + 'a>;
-    let makers: Vec<(&str, Maker)> = vec![
-        ("poem hello", Box::new(rows::plain)),
-        ("poem-openapi hello", Box::new(rows::greeting)),
-        (
-            "refresh, 64 sessions",
-            Box::new(|| {
-                rows::refresh("refresh, 64 sessions", &data.join("hot"), 64, 64, CONNECTIONS)
-            }),
-        ),
-        (
-            "refresh, 100,000 of 1,000,000 sessions",
-            Box::new(|| {
-                rows::refresh(
-                    "refresh, 100,000 of 1,000,000 sessions",
-                    &data.join("million"),
-                    1_000_000,
-                    100_000,
-                    CONNECTIONS,
-                )
-            }),
-        ),
-        ("rotation, one commit each", Box::new(|| rows::one_commit(&data.join("alone")))),
-        ("me, tokens seen before", Box::new(|| rows::me_seen(&data.join("seen")))),
-        ("me, every token new", Box::new(|| rows::me_new(&data.join("new")))),
-        ("login", Box::new(|| rows::login(&data.join("login")))),
-    ];
+    let mut binaries = vec![(String::new(), process::doorward()?)];
+    binaries.extend(options.also.iter().map(|path| (format!(" [{}]", path.display()), path.clone())));
     let mut table = Vec::new();
-    for (name, make) in makers {
-        if options.only.as_ref().is_none_or(|only| name.contains(only.as_str())) {
-            eprintln!("preparing: {name}");
-            table.push((make()?, Vec::new()));
+    for (index, (name, kind, make)) in ROWS.iter().enumerate() {
+        if !options.only.is_empty() && !options.only.iter().any(|only| name.contains(only)) {
+            continue;
+        }
+        for (which, (suffix, binary)) in binaries.iter().enumerate() {
+            if which > 0 && matches!(kind, Of::Ceiling) {
+                continue;
+            }
+            eprintln!("preparing: {name}{suffix}");
+            let place = Place { binary, data: &data.join(format!("{index}-{which}")) };
+            let row = make(&place)?;
+            table.push(Line { name: format!("{name}{suffix}"), row, results: Vec::new() });
         }
     }
     for round in 1..=options.rounds {
-        for (row, results) in &mut table {
-            let measured = row.measure(CONNECTIONS, span)?;
-            eprintln!(
-                "round {round}/{}: {} {:.0}/s",
-                options.rounds,
-                row.name,
-                measured.seen.rate()
-            );
-            results.push(measured);
+        for line in &mut table {
+            let measured = line.row.measure(CONNECTIONS, span)?;
+            let (name, rate) = (&line.name, measured.seen.rate());
+            eprintln!("round {round}/{}: {name} {rate:.0}/s", options.rounds);
+            line.results.push(measured);
         }
     }
     print(&table);
     Ok(())
 }
 
-fn print(table: &[(Row, Vec<Measured>)]) {
-    let base =
-        table.iter().find(|(row, _)| row.name == "poem-openapi hello").map(|(_, r)| rates(r));
+fn print(table: &[Line]) {
+    let base = table.iter().find(|line| line.name == HELLO).map(|line| rates(&line.results));
     let mut out = Table::new();
     out.load_style(UTF8_FULL_CONDENSED);
     out.set_header([
         "", "req/s", "vs hello", "p50 ms", "p99", "p99.9", "max", "CPU µs", "RSS MiB", "log MiB",
     ]);
-    for (row, results) in table {
+    for Line { name, results, .. } in table {
         let mut all = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
         for measured in results {
             let _ = all.add(&measured.seen.latency);
@@ -107,7 +119,7 @@ fn print(table: &[(Row, Vec<Measured>)]) {
             format!("{:.1}", most as f64 / 1_048_576.0)
         };
         out.add_row([
-            row.name.to_owned(),
+            name.clone(),
             format!("{:.0}", median(rates)),
             ratio,
             ms(all.value_at_quantile(0.5)),

@@ -36,6 +36,9 @@ be repeated with the same token.
 **Errors** are `application/problem+json` (RFC 9457); go by `code`, which is stable. Sign out on
 401 `session_expired` and 403 `invalid_refresh_token` or `refresh_token_reused`, never on a 503.";
 
+/// What the paths of all operations begin with; a test holds the spec to it.
+pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
+
 /// The service that routes to the operations and knows their spec.
 pub(super) fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(

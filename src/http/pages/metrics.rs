@@ -1,6 +1,7 @@
 //! The metrics, in Prometheus' text format.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use poem::{IntoResponse, Request, Response, handler};
@@ -10,6 +11,9 @@ use crate::http::problem::{Code, Problem};
 use crate::metric;
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// How often what was timed is taken into its buckets. Until then each sample is kept.
+const UPKEEP: Duration = Duration::from_secs(1);
 
 /// The content type of Prometheus' text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
@@ -29,6 +33,14 @@ pub fn install() {
     if ::metrics::set_global_recorder(recorder).is_ok() {
         let _ = RECORDER.set(handle);
         metric::describe();
+    }
+}
+
+/// Keeps memory bounded, whether anybody asks for the metrics or not.
+pub async fn keep_up() {
+    while let Some(handle) = RECORDER.get().cloned() {
+        tokio::time::sleep(UPKEEP).await;
+        let _ = tokio::task::spawn_blocking(move || handle.run_upkeep()).await;
     }
 }
 
