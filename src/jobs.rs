@@ -17,8 +17,8 @@ const FOLLOW: Duration = Duration::from_millis(250);
 /// How long a confirmation may wait for a commit to ride on. A crash loses at most these.
 const NOTES: Duration = Duration::from_secs(1);
 
-/// How often what is old is removed.
-const SWEEP: Duration = Duration::from_secs(600);
+/// How often some of what is old is removed.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// The running jobs.
 pub struct Jobs(#[expect(dead_code, reason = "dropping it ends the jobs")] JoinSet<()>);

@@ -5,9 +5,10 @@
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
-//! - `schema`: opening, settings, migrations.
+//! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
 mod audit;
+mod checkpoint;
 mod known;
 mod notes;
 mod revocations;
@@ -19,7 +20,7 @@ mod users;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
@@ -32,6 +33,7 @@ pub use schema::OpenError;
 pub use sessions::{NewSession, Started};
 pub use users::{Account, NewUser, UserChange};
 
+use crate::domain::id::SessionId;
 use crate::domain::time::Now;
 use crate::fault::Fault;
 use notes::Notes;
@@ -49,6 +51,8 @@ pub struct Store {
     writer: Writer,
     notes: Arc<Notes>,
     revocations: Arc<Revocations>,
+    /// How far the sweep has come.
+    swept_to: Mutex<SessionId>,
 }
 
 impl Store {
@@ -74,7 +78,8 @@ impl Store {
             .max_lifetime(None)
             .idle_timeout(None)
             .build_unchecked(schema::reader(path));
-        Ok(Self { path: path.to_owned(), readers, writer, notes, revocations })
+        let swept_to = Mutex::default();
+        Ok(Self { path: path.to_owned(), readers, writer, notes, revocations, swept_to })
     }
 
     /// The database file.

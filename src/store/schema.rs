@@ -228,7 +228,11 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "recursive_triggers", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "journal_size_limit", 64 << 20)
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // The writer sees to that itself: `checkpoint`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Enough for the upper levels of millions of sessions; the rest is in the system's cache.
+    connection.pragma_update(None, "cache_size", -8 * 1024)
 }
 
 #[cfg(test)]

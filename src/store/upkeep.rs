@@ -1,13 +1,20 @@
 //! What the background jobs and the readiness probe ask of the database.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
+use rusqlite::params;
+
 use super::Store;
-use crate::domain::time::Now;
+use crate::domain::id::SessionId;
+use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
 
-/// How many rows one sweep removes, so that it never holds the writer for long.
+/// How many rows a transaction of the sweep removes, so that it never holds the writer for long.
 const SWEEP: u32 = 500;
+
+/// How many sessions one sweep looks at.
+const STRETCH: u32 = 10_000;
 
 /// Revocations are kept this much longer than an access token lives, in case the clock is set
 /// back after it was ahead.
@@ -47,29 +54,67 @@ impl Store {
     /// Removes some of what is of no use any more: sessions that ended or expired more than
     /// `refresh_token_ttl` ago, and revocations older than any access token. How many rows
     /// went; call it again while there are any.
+    ///
+    /// It walks through the sessions by age, a stretch at a time: an index over what makes them
+    /// useless would have to be written with every rotation.
     pub async fn sweep(
         &self,
         refresh_token_ttl: Duration,
         access_token_ttl: Duration,
         now: Now,
     ) -> Result<usize, Fault> {
-        let sessions_before = now.wall.minus(refresh_token_ttl).as_millis();
-        let revocations_before = now.wall.minus(access_token_ttl + REVOCATION_SLACK).as_millis();
-        self.write(move |work| {
-            let mut gone = 0;
-            for (table, condition, before) in [
-                ("sessions", "ended_at < ?1", sessions_before),
-                ("sessions", "expires_at < ?1", sessions_before),
-                ("revocations", "at < ?1", revocations_before),
-            ] {
-                let sql = format!(
-                    "DELETE FROM {table} WHERE rowid IN
-                         (SELECT rowid FROM {table} WHERE {condition} LIMIT {SWEEP})"
-                );
-                gone += work.sql.prepare_cached(&sql)?.execute([before])?;
-            }
-            Ok(gone)
-        })
-        .await
+        let before = now.wall.minus(refresh_token_ttl);
+        let dead = self.dead_sessions(before).await?;
+        let mut gone = 0;
+        for some in dead.chunks(SWEEP as usize) {
+            let some = some.to_vec();
+            gone += self
+                .write(move |work| {
+                    let mut delete = work.sql.prepare_cached(concat!(
+                        "DELETE FROM sessions WHERE id = ?1 AND ",
+                        "(ended_at < ?2 OR expires_at < ?2)"
+                    ))?;
+                    let ids = some.iter();
+                    ids.map(|id| delete.execute(params![id.0, before.as_millis()]))
+                        .sum::<rusqlite::Result<usize>>()
+                })
+                .await?;
+        }
+        let before = now.wall.minus(access_token_ttl + REVOCATION_SLACK).as_millis();
+        gone += self
+            .write(move |work| {
+                work.sql
+                    .prepare_cached(
+                        "DELETE FROM revocations WHERE seq IN
+                             (SELECT seq FROM revocations WHERE at < ?1 LIMIT ?2)",
+                    )?
+                    .execute(params![before, SWEEP])
+            })
+            .await?;
+        Ok(gone)
+    }
+
+    /// Those in the next stretch of sessions that ended or expired before `before`. Younger ones
+    /// than that are not looked at.
+    async fn dead_sessions(&self, before: Timestamp) -> Result<Vec<SessionId>, Fault> {
+        let from = *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self
+            .read(move |sql| {
+                let mut rows = sql.prepare_cached(
+                    "SELECT id, coalesce(ended_at < ?3, 0) OR expires_at < ?3 FROM sessions
+                     WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT ?4",
+                )?;
+                let until = SessionId::new(before, &[0; 10]);
+                let rows = rows
+                    .query_map(params![from.0, until.0, before.as_millis(), STRETCH], |row| {
+                        Ok((SessionId(row.get(0)?), row.get(1)?))
+                    })?;
+                rows.collect::<rusqlite::Result<Vec<(SessionId, bool)>>>()
+            })
+            .await?;
+        // At the end it begins anew.
+        let last = seen.last().filter(|_| seen.len() == STRETCH as usize).map(|(id, _)| *id);
+        *self.swept_to.lock().unwrap_or_else(PoisonError::into_inner) = last.unwrap_or_default();
+        Ok(seen.into_iter().filter(|(_, is_dead)| *is_dead).map(|(id, _)| id).collect())
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::checkpoint::{Checkpointer, Limits};
 use super::notes::Notes;
 use super::revocations::{Revocation, Revocations};
 use super::schema;
@@ -56,8 +57,16 @@ impl Writer {
         let (queue, jobs) = sync_channel(QUEUE);
         let folds = Arc::new(AtomicBool::new(false));
         let connection = Some(connection);
-        let desk =
-            Desk { connection, failed: None, path, notes, revocations, folds: Arc::clone(&folds) };
+        let checkpointer = Checkpointer::start(path.clone(), Limits::DEFAULT);
+        let desk = Desk {
+            connection,
+            failed: None,
+            path,
+            notes,
+            revocations,
+            checkpointer,
+            folds: Arc::clone(&folds),
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(&jobs));
@@ -168,6 +177,7 @@ struct Desk {
     path: PathBuf,
     notes: Arc<Notes>,
     revocations: Arc<Revocations>,
+    checkpointer: Checkpointer,
     folds: Arc<AtomicBool>,
 }
 
@@ -190,7 +200,11 @@ impl Desk {
                     batch.into_iter().for_each(Job::fail);
                 }
             }
+            if let Some(connection) = &self.connection {
+                self.checkpointer.after_commit(connection);
+            }
         }
+        drop(self.checkpointer);
         if self.folds.load(Ordering::Relaxed)
             && let Some(connection) = self.connection
         {

@@ -68,7 +68,8 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let span = Span { warm: Duration::from_secs(1), counted: Duration::from_secs(options.seconds) };
     let data = std::path::absolute(&options.data)?;
     let mut binaries = vec![(String::new(), process::doorward()?)];
-    binaries.extend(options.also.iter().map(|path| (format!(" [{}]", path.display()), path.clone())));
+    binaries
+        .extend(options.also.iter().map(|path| (format!(" [{}]", path.display()), path.clone())));
     let mut table = Vec::new();
     for (index, (name, kind, make)) in ROWS.iter().enumerate() {
         if !options.only.is_empty() && !options.only.iter().any(|only| name.contains(only)) {

@@ -1,4 +1,6 @@
--- Times are milliseconds since the Unix epoch; ids are the 16 bytes of a UUID.
+-- Times are milliseconds since the Unix epoch; ids are the 16 bytes of a UUID. Tables that are read
+-- by id are stored by id (WITHOUT ROWID): one search instead of two, and since the ids of a UUIDv7
+-- grow with time, neighbours are of one age.
 
 CREATE TABLE users (
     id            BLOB    PRIMARY KEY CHECK (length(id) = 16),
@@ -9,7 +11,7 @@ CREATE TABLE users (
     disabled_at   INTEGER,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- One row per session, however often its refresh token rotates.
 CREATE TABLE sessions (
@@ -30,12 +32,11 @@ CREATE TABLE sessions (
     ended_at     INTEGER,
     end_reason   TEXT,
     CHECK ((ended_at IS NULL) = (end_reason IS NULL))
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
+-- None over what a rotation changes: it would have to write to that index each time.
 CREATE INDEX sessions_live ON sessions (user_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_user ON sessions (user_id);
-CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX sessions_expiry ON sessions (expires_at);
 
 -- What makes access tokens invalid before their expiry, in the order of the commits: a session
 -- that ended, or a user whose claims changed. Every process follows it; swept when no access
