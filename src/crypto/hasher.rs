@@ -164,7 +164,15 @@ impl Hasher {
     }
 }
 
+/// How much these threads stand back (`nice`) for those that answer: a hash takes the processor for
+/// milliseconds, a refresh for microseconds.
+#[cfg(target_os = "linux")]
+const NICENESS: i32 = 10;
+
 fn work(jobs: &Mutex<Receiver<Job>>) {
+    // Of this thread alone, on Linux. Where it is not allowed, hashing only gets more than its due.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut memory = Vec::new();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -113,13 +113,13 @@ mod tests {
         let signer = Signer::from_seed(&[7; 32]).unwrap();
         let key = AsymmetricPublicKey::<V4>::from(signer.public()).unwrap();
         let (verifier, footer) = (Verifier::new(signer.public()), b"footer");
-        let signed = |payload: &str| {
+        let signature_of = |payload: &str| {
             let token = signer.token(payload.as_bytes(), footer).unwrap();
             let token = UntrustedToken::try_from(token.as_str()).unwrap();
             PublicToken::verify(&key, &token, Some(footer), None).unwrap();
             token.untrusted_message()[payload.len()..].to_vec()
         };
-        let (one, other) = (signed("one"), signed("other"));
+        let (one, other) = (signature_of("one"), signature_of("other"));
         assert!(verifier.verify(b"one", footer, &one));
         assert!(!verifier.verify(b"one", footer, &other));
         assert!(!verifier.verify(b"other", footer, &one));

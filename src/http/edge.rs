@@ -19,14 +19,17 @@ use crate::metric::RequestMeter;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Sent with every answer that does not say otherwise.
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (header::CACHE_CONTROL, "no-store"),
-];
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = {
+    let value = HeaderValue::from_static;
+    [
+        (header::X_CONTENT_TYPE_OPTIONS, value("nosniff")),
+        (header::X_FRAME_OPTIONS, value("DENY")),
+        (header::REFERRER_POLICY, value("no-referrer")),
+        (header::CONTENT_SECURITY_POLICY, value("default-src 'none'; frame-ancestors 'none'")),
+        (HeaderName::from_static("cross-origin-opener-policy"), value("same-origin")),
+        (header::CACHE_CONTROL, value("no-store")),
+    ]
+};
 
 /// One year, for the browser to remember that this host speaks https only.
 const STRICT_TRANSPORT: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -133,7 +136,7 @@ impl<E> EdgeEndpoint<E> {
         // Room for all at once: to grow a map is to fill it anew.
         headers.reserve(2 * SECURITY_HEADERS.len());
         for (name, value) in SECURITY_HEADERS {
-            headers.entry(name).or_insert(HeaderValue::from_static(value));
+            headers.entry(name).or_insert(value);
         }
         if self.web.app.public_url.is_https() {
             headers.insert(header::STRICT_TRANSPORT_SECURITY, STRICT_TRANSPORT);

@@ -174,3 +174,70 @@ fn catch_up(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A database into which pages are written, and how far its log may grow.
+    fn write(data: &Path, limits: Limits, commits: u32, mut each: impl FnMut(u32)) -> u64 {
+        let path = data.join("doorward.db");
+        let connection = schema::prepare(&path).unwrap();
+        let mut checkpointer = Checkpointer::start(path.clone(), limits);
+        let mut longest = 0;
+        for number in 0..commits {
+            connection
+                .execute(
+                    "INSERT INTO meta (name, value) VALUES (?1, ?2)
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    rusqlite::params![format!("{:0500}", number % 50), number],
+                )
+                .unwrap();
+            checkpointer.after_commit(&connection);
+            let log = std::fs::metadata(data.join("doorward.db-wal")).unwrap().len();
+            longest = longest.max(log / 4096);
+            each(number);
+        }
+        longest
+    }
+
+    #[test]
+    fn the_log_stays_short_and_nothing_is_lost() {
+        let data = tempfile::tempdir().unwrap();
+        let limits = Limits { start: 16, rest: 4, most: 64 };
+        let longest = write(data.path(), limits, 2000, |_| {});
+        assert!(longest <= 64 + 16, "{longest} pages");
+        let path = data.path().join("doorward.db");
+        let sum = "SELECT sum(value) FROM meta WHERE length(name) = 500";
+        let sum: i64 = schema::reopen(&path).unwrap().query_row(sum, [], |row| row.get(0)).unwrap();
+        assert_eq!(sum, (1950..2000).sum::<i64>());
+    }
+
+    #[test]
+    fn without_it_the_log_grows() {
+        let data = tempfile::tempdir().unwrap();
+        let never = Limits { start: u32::MAX, rest: 0, most: u32::MAX };
+        let longest = write(data.path(), never, 2000, |_| {});
+        assert!(longest >= 2000, "{longest} pages");
+    }
+
+    #[test]
+    fn a_reader_that_stays_is_waited_for_by_nobody() {
+        let data = tempfile::tempdir().unwrap();
+        let limits = Limits { start: 16, rest: 4, most: 64 };
+        write(data.path(), limits, 1, |_| {});
+        let reader = schema::reopen(&data.path().join("doorward.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM meta").unwrap();
+        let mut lengths = Vec::new();
+        write(data.path(), limits, 1000, |number| {
+            if number == 500 {
+                reader.execute_batch("COMMIT").unwrap();
+            }
+            lengths.push(std::fs::metadata(data.path().join("doorward.db-wal")).unwrap().len());
+        });
+        assert!(lengths[500] / 4096 >= 500, "what the reader sees is kept: {}", lengths[500]);
+        assert!(lengths[700..].iter().all(|length| *length == lengths[700]), "and no more then");
+    }
+}

@@ -105,16 +105,13 @@ impl AuthApi {
     ) -> Result<Json<Refreshed>, Refused<Refresh>> {
         let in_body = body.0.and_then(|body| body.refresh_token);
         let delivery = if in_body.is_some() { Delivery::Body } else { Delivery::Cookie };
-        let token = match in_body {
-            Some(token) => Some(token),
+        let token = match &in_body {
+            Some(token) => Some(token.as_str()),
             // A client that sends a bearer token has no cookies.
-            None => {
-                let credentials = envelope.credentials()?;
-                credentials.refresh.filter(|_| credentials.bearer.is_none()).map(str::to_owned)
-            }
+            None => envelope.credentials().map(|it| it.refresh.filter(|_| it.bearer.is_none()))?,
         };
         let token = token.ok_or(Code::NoRefreshToken)?;
-        let outcome = flows::refresh::refresh(&envelope.web.app, &token, envelope.client()).await;
+        let outcome = flows::refresh::refresh(&envelope.web.app, token, envelope.client()).await;
         let issued = outcome.inspect_err(|refusal| {
             if matches!(refusal, flows::refresh::Refusal::Reused) && delivery == Delivery::Cookie {
                 envelope.clear_cookies();
