@@ -9,7 +9,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET)/release/doorward
 DIST := $(TARGET)/dist
 SPEC := openapi/doorward.json
-# More words for `make run`: make run ARGS="--listen 127.0.0.1:9000"
+# More words for `make run` and `make bench…`: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
 ##@ Every day
@@ -69,6 +69,23 @@ prove: ## Run the long proofs (about half an hour) and write docs/PROOF.md
 
 e2e: ## Run the browser tests against a release build
 	bash tests/e2e/run.sh
+
+##@ Measure
+.PHONY: bench bench-curves bench-micro bench-peers
+bench: ## Measure the release binary against what this machine can do (about five minutes)
+	$(CARGO) build --release --locked -p doorward -p doorward-bench
+	$(TARGET)/release/doorward-bench table --data $(TARGET)/bench $(ARGS)
+
+bench-curves: ## Draw docs/performance-*.svg: connections, and up to five million sessions
+	$(CARGO) build --release --locked -p doorward -p doorward-bench
+	$(TARGET)/release/doorward-bench curves --data $(TARGET)/bench $(ARGS)
+
+bench-micro: ## Time the pieces: tokens, the ratchet, judge, cookies
+	$(CARGO) bench --locked --bench micro
+
+bench-peers: ## Measure a release build beside PocketBase and Express (more arguments: ARGS="...")
+	$(CARGO) build --release --locked -p doorward -p doorward-bench
+	DOORWARD_BENCH=$(TARGET)/release/doorward-bench bash benches/peers/run.sh $(ARGS)
 
 ##@ To ship it
 .PHONY: release dist clean

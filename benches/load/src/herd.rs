@@ -2,7 +2,7 @@
 //! some of them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use doorward::clock::{Clock as _, SystemClock, SystemEntropy, random};
@@ -49,9 +49,8 @@ struct Held {
     secret: Secret,
 }
 
-/// A data directory with sessions, and those that will be used.
+/// The sessions of a data directory that will be used.
 pub struct Herd {
-    data: PathBuf,
     keys: Keyring,
     held: Vec<Held>,
 }
@@ -69,12 +68,7 @@ impl Herd {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let held = runtime.block_on(fill(&store, &keys, clock.now(), total, hot))?;
         store.close_for_good();
-        Ok(Self { data: data.to_owned(), keys, held })
-    }
-
-    /// The data directory.
-    pub fn data(&self) -> &Path {
-        &self.data
+        Ok(Self { keys, held })
     }
 
     /// The cookies of the sessions that are used.
@@ -100,19 +94,26 @@ impl Herd {
             .collect()
     }
 
-    /// `count` access tokens, all different, each with the index of its session.
+    /// `count` access tokens, all different also from those made a second before, each with the
+    /// index of its session.
     pub fn tokens(&self, count: usize) -> Result<Vec<(usize, String)>, Failure> {
         let now = SystemClock::start().now().wall;
+        let sessions = self.held.len();
         (0..count)
             .map(|index| {
-                let at = index % self.held.len();
-                let age = Duration::from_millis(u64::try_from(index / self.held.len())?);
-                Ok((at, self.access(&self.held[at], now.minus(age))?))
+                let at = index % sessions;
+                let life = ACCESS_TTL
+                    .saturating_sub(Duration::from_millis(u64::try_from(index / sessions)?));
+                Ok((at, self.access_for(&self.held[at], now, life)?))
             })
             .collect()
     }
 
     fn access(&self, held: &Held, iat: Timestamp) -> Result<String, Failure> {
+        self.access_for(held, iat, ACCESS_TTL)
+    }
+
+    fn access_for(&self, held: &Held, iat: Timestamp, life: Duration) -> Result<String, Failure> {
         Ok(self.keys.active().sign(&AccessClaims {
             iss: PUBLIC_URL.to_owned(),
             aud: PUBLIC_URL.to_owned(),
@@ -123,7 +124,7 @@ impl Herd {
             typ: AccessTokenType::Access,
             iat,
             nbf: iat.floor_to_second(),
-            exp: iat.plus(ACCESS_TTL),
+            exp: iat.plus(life),
         })?)
     }
 }

@@ -15,6 +15,11 @@ use crate::Failure;
 
 /// What is sent, and what is made of the answers.
 pub trait Traffic {
+    /// Makes ready for one measurement, in time that nobody counts.
+    fn prepare(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Appends the next request of connection `on`.
     fn request(&mut self, on: usize, out: &mut Vec<u8>);
 

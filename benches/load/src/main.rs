@@ -8,16 +8,24 @@
 //! | `process.rs` | starting a server and looking at it from outside |
 //! | `herd.rs` | databases full of sessions |
 //! | `ceilings/` | what Doorward is compared with |
-//! | `table.rs`, `rows.rs` | the table of results |
+//! | `curves.rs`, `plot.rs` | plots |
+//! | `peers.rs`, `pocketbase.rs` | other servers, measured in the same way |
+//! | `rows.rs`, `table.rs`, `report.rs`, `targets.rs` | the table of results, and what it is to show |
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 mod ceilings;
+mod curves;
 mod herd;
 mod load;
+mod peers;
+mod plot;
+mod pocketbase;
 mod process;
+mod report;
 mod rows;
 mod table;
+mod targets;
 mod traffic;
 
 use std::path::PathBuf;
@@ -38,6 +46,10 @@ struct Cli {
 enum Command {
     /// The table of results, with the targets.
     Table(table::Options),
+    /// Plots against the number of connections and of sessions.
+    Curves(curves::Options),
+    /// The same measurements of other servers, in turn with Doorward's.
+    Peers(peers::Options),
     /// A ceiling: poem and poem-openapi, with nothing to do.
     #[command(hide = true)]
     Hello { address: String },
@@ -50,6 +62,8 @@ fn main() -> Result<(), Failure> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match Cli::parse().command {
         Command::Table(options) => table::run(&options),
+        Command::Curves(options) => curves::run(&options),
+        Command::Peers(options) => peers::run(&options),
         Command::Hello { address } => runtime()?.block_on(ceilings::hello::serve(&address)),
         Command::OneCommit { address, data } => {
             runtime()?.block_on(ceilings::one_commit::serve(&address, data))

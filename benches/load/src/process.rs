@@ -75,16 +75,23 @@ impl Drop for Process {
 
 /// A GET over a connection of its own; fails unless it is answered with 200.
 fn ask(address: SocketAddr, path: &str) -> Result<(), Failure> {
-    exchange(address, &format!("GET {path} HTTP/1.1\r\n"), "", " 200 ")
+    exchange(address, &format!("GET {path} HTTP/1.1\r\n"), "", " 200 ").map(drop)
 }
 
 /// A POST of JSON; fails unless it is answered with 201.
 pub fn post(address: SocketAddr, path: &str, body: &str) -> Result<(), Failure> {
     let head = format!("POST {path} HTTP/1.1\r\nContent-Type: application/json\r\n");
-    exchange(address, &head, body, " 201 ")
+    exchange(address, &head, body, " 201 ").map(drop)
 }
 
-fn exchange(address: SocketAddr, head: &str, body: &str, wanted: &str) -> Result<(), Failure> {
+/// A request over a connection of its own, and the body of its answer; fails unless the first line
+/// of the answer has `wanted` in it.
+pub fn exchange(
+    address: SocketAddr,
+    head: &str,
+    body: &str,
+    wanted: &str,
+) -> Result<String, Failure> {
     let mut stream = TcpStream::connect(address)?;
     let length = body.len();
     write!(
@@ -94,7 +101,10 @@ fn exchange(address: SocketAddr, head: &str, body: &str, wanted: &str) -> Result
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let first = answer.lines().next().unwrap_or_default();
-    if first.contains(wanted) { Ok(()) } else { Err(format!("{head}: {first}").into()) }
+    if !first.contains(wanted) {
+        return Err(format!("{head}: {first}").into());
+    }
+    Ok(answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
 }
 
 /// Doorward's binary: the one beside this program.

@@ -1,6 +1,7 @@
 //! The rows of the table: what is started and how it is driven.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,13 +10,10 @@ use crate::Failure;
 use crate::herd::Herd;
 use crate::load::{self, Seen, Span, Traffic};
 use crate::process::{self, Process};
-use crate::traffic::{Login, Plain, Read, Refresh};
+use crate::traffic::{FreshRead, Login, Plain, Read, Refresh};
 
 /// Connections, unless a row says otherwise.
 pub const CONNECTIONS: usize = 64;
-
-/// How many access tokens are made for the row that never shows one twice.
-const FRESH: usize = 400_000;
 
 /// Which Doorward a row measures, and where its database is.
 pub struct Place<'a> {
@@ -32,7 +30,9 @@ pub struct Row {
     /// What it is sent.
     pub traffic: Box<dyn Traffic + Send>,
     /// Where its database is, to watch the log beside it.
-    pub data: Option<std::path::PathBuf>,
+    pub data: Option<PathBuf>,
+    /// What it is sent besides, without being measured.
+    pub beside: Option<Box<dyn Traffic + Send>>,
 }
 
 /// One measurement of a row.
@@ -51,22 +51,47 @@ impl Row {
     /// Drives it once.
     pub fn measure(&mut self, connections: usize, span: Span) -> Result<Measured, Failure> {
         let (server, traffic) = (&self.server, &mut *self.traffic);
+        traffic.prepare()?;
         let (mut before, mut after) = (Ok(Duration::ZERO), Ok(Duration::ZERO));
         let (seen, log) = watching(self.data.as_deref(), || {
-            load::drive(
-                server.address,
-                connections,
-                span,
-                traffic,
-                &mut || before = server.cpu(),
-                &mut || after = server.cpu(),
-            )
+            alongside(server.address, span, self.beside.as_mut(), || {
+                load::drive(
+                    server.address,
+                    connections,
+                    span,
+                    traffic,
+                    &mut || before = server.cpu(),
+                    &mut || after = server.cpu(),
+                )
+            })
         });
         let seen = seen?;
         let answers = u32::try_from(seen.answers.max(1))?;
         let cpu = after?.saturating_sub(before?) / answers;
         Ok(Measured { seen, cpu, memory: server.memory()?, log })
     }
+}
+
+/// Runs `task` while another thread drives `beside`.
+fn alongside<T>(
+    address: SocketAddr,
+    span: Span,
+    beside: Option<&mut Box<dyn Traffic + Send>>,
+    task: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    std::thread::scope(|scope| {
+        let other = beside.map(|traffic| {
+            scope.spawn(move || {
+                load::drive(address, CONNECTIONS, span, &mut **traffic, &mut || {}, &mut || {})
+            })
+        });
+        let outcome = task();
+        match other.map(std::thread::ScopedJoinHandle::join) {
+            Some(Ok(Err(failure))) => Err(failure),
+            Some(Err(_)) => Err("the thread beside it panicked".into()),
+            Some(Ok(Ok(_))) | None => outcome,
+        }
+    })
 }
 
 /// Runs `task` and tells the largest that the log beside the database in `data` was meanwhile.
@@ -94,7 +119,7 @@ impl Place<'_> {
     /// A row of the server in this place.
     fn row(&self, traffic: Box<dyn Traffic + Send>) -> Result<Row, Failure> {
         let server = process::serve(self.binary, self.data, &[])?;
-        Ok(Row { server, traffic, data: Some(self.data.to_owned()) })
+        Ok(Row { server, traffic, data: Some(self.data.to_owned()), beside: None })
     }
 }
 
@@ -112,24 +137,19 @@ fn hello() -> Result<Process, Failure> {
 /// poem-openapi with nothing to do.
 pub fn greeting() -> Result<Row, Failure> {
     let traffic = Box::new(Plain("/api/hello"));
-    Ok(Row { server: hello()?, traffic, data: None })
+    Ok(Row { server: hello()?, traffic, data: None, beside: None })
 }
 
 /// poem with nothing to do.
 pub fn plain() -> Result<Row, Failure> {
     let traffic = Box::new(Plain("/hello"));
-    Ok(Row { server: hello()?, traffic, data: None })
+    Ok(Row { server: hello()?, traffic, data: None, beside: None })
 }
 
 /// Rotations by cookie: `hot` sessions among `total`.
-pub fn refresh(
-    place: &Place<'_>,
-    total: usize,
-    hot: usize,
-    connections: usize,
-) -> Result<Row, Failure> {
+pub fn refresh(place: &Place<'_>, total: usize, hot: usize) -> Result<Row, Failure> {
     let herd = Herd::raise(place.data, total, hot)?;
-    let traffic = Box::new(Refresh::new("/api/auth/refresh", herd.jars()?, connections));
+    let traffic = Box::new(Refresh::new("/api/auth/refresh", herd.jars()?, CONNECTIONS));
     place.row(traffic)
 }
 
@@ -144,24 +164,24 @@ pub fn one_commit(place: &Place<'_>) -> Result<Row, Failure> {
         server: Process::start(command, address, "/hello")?,
         traffic: Box::new(Refresh::new("/refresh", herd.jars()?, CONNECTIONS)),
         data: Some(data.to_owned()),
+        beside: None,
     })
 }
 
-const ME: &str = "/api/auth/me";
+pub const ME: &str = "/api/auth/me";
 
 /// Guarded reads, always with the same access tokens.
 pub fn me_seen(place: &Place<'_>) -> Result<Row, Failure> {
     let herd = Herd::raise(place.data, CONNECTIONS, CONNECTIONS)?;
-    let traffic = Box::new(Read::same(ME, herd.jars()?));
+    let traffic = Box::new(Read { path: ME, jars: herd.jars()? });
     place.row(traffic)
 }
 
 /// Guarded reads, each with an access token that was never seen before.
 pub fn me_new(place: &Place<'_>) -> Result<Row, Failure> {
     let herd = Herd::raise(place.data, CONNECTIONS, CONNECTIONS)?;
-    let tokens = herd.tokens(FRESH)?;
-    let traffic = Box::new(Read::fresh(ME, herd.jars()?, tokens));
-    place.row(traffic)
+    let read = Read { path: ME, jars: herd.jars()? };
+    place.row(Box::new(FreshRead { read, herd, tokens: Vec::new().into_iter() }))
 }
 
 /// Logins of as many users as there are connections.
@@ -172,7 +192,15 @@ pub fn login(place: &Place<'_>) -> Result<Row, Failure> {
     let server = process::serve(place.binary, data, &[])?;
     let bodies = register(&server)?;
     let traffic = Box::new(Login { path: "/api/auth/login", bodies });
-    Ok(Row { server, traffic, data: Some(data.to_owned()) })
+    Ok(Row { server, traffic, data: Some(data.to_owned()), beside: None })
+}
+
+/// Rotations, while as many others sign in as the hashing pool can take and more.
+pub fn refresh_during_logins(place: &Place<'_>) -> Result<Row, Failure> {
+    let mut row = refresh(place, CONNECTIONS, CONNECTIONS)?;
+    let bodies = register(&row.server)?;
+    row.beside = Some(Box::new(Login { path: "/api/auth/login", bodies }));
+    Ok(row)
 }
 
 /// Registers a user for each connection; the bodies of their logins.

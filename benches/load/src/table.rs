@@ -1,17 +1,16 @@
 //! The table of results: every row in turn, several rounds, medians and ratios.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::Table;
-use comfy_table::presets::UTF8_FULL_CONDENSED;
-use hdrhistogram::Histogram;
 
 use crate::Failure;
 use crate::load::Span;
 use crate::process;
-use crate::rows::{self, CONNECTIONS, Measured, Place, Row};
+use crate::report::{self, Footprint, Results, median};
+use crate::rows::{self, CONNECTIONS, Place, Row};
+use crate::targets;
 
 /// How it is measured.
 #[derive(Args)]
@@ -34,6 +33,7 @@ pub struct Options {
 }
 
 /// Whose row it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Of {
     Doorward,
     Ceiling,
@@ -41,105 +41,84 @@ enum Of {
 
 type Make = fn(&Place<'_>) -> Result<Row, Failure>;
 
-const HELLO: &str = "poem-openapi hello";
+pub const HELLO: &str = "poem-openapi hello";
+pub const HOT: &str = "refresh, 64 sessions";
+pub const HERD: &str = "refresh, 100,000 of 1,000,000 sessions";
+pub const ALONE: &str = "rotation, one commit each";
+pub const SEEN: &str = "me, tokens seen before";
+pub const NEW: &str = "me, every token new";
+pub const LOGIN: &str = "login";
+pub const BOTH: &str = "refresh, while logins saturate";
 
-const ROWS: [(&str, Of, Make); 8] = [
+const ROWS: [(&str, Of, Make); 9] = [
     ("poem hello", Of::Ceiling, |_| rows::plain()),
     (HELLO, Of::Ceiling, |_| rows::greeting()),
-    ("refresh, 64 sessions", Of::Doorward, |place| rows::refresh(place, 64, 64, CONNECTIONS)),
-    ("refresh, 100,000 of 1,000,000 sessions", Of::Doorward, |place| {
-        rows::refresh(place, 1_000_000, 100_000, CONNECTIONS)
-    }),
-    ("rotation, one commit each", Of::Ceiling, rows::one_commit),
-    ("me, tokens seen before", Of::Doorward, rows::me_seen),
-    ("me, every token new", Of::Doorward, rows::me_new),
-    ("login", Of::Doorward, rows::login),
+    (HOT, Of::Doorward, |place| rows::refresh(place, CONNECTIONS, CONNECTIONS)),
+    (HERD, Of::Doorward, |place| rows::refresh(place, 1_000_000, 100_000)),
+    (ALONE, Of::Ceiling, rows::one_commit),
+    (SEEN, Of::Doorward, rows::me_seen),
+    (NEW, Of::Doorward, rows::me_new),
+    (LOGIN, Of::Doorward, rows::login),
+    (BOTH, Of::Doorward, rows::refresh_during_logins),
 ];
-
-/// A row with what was measured.
-struct Line {
-    name: String,
-    row: Row,
-    results: Vec<Measured>,
-}
 
 /// Measures and prints.
 pub fn run(options: &Options) -> Result<(), Failure> {
     let span = Span { warm: Duration::from_secs(1), counted: Duration::from_secs(options.seconds) };
     let data = std::path::absolute(&options.data)?;
+    let footprint = footprint(&process::doorward()?, &data)?;
+    let (mut rows, mut results) = prepare(options, &data)?;
+    let mut argon2 = Vec::new();
+    for round in 1..=options.rounds {
+        for (row, results) in rows.iter_mut().zip(&mut results) {
+            if results.name == LOGIN {
+                argon2.push(rows::argon2(span.counted)?);
+            }
+            let measured = row.measure(CONNECTIONS, span)?;
+            let (name, rate) = (&results.name, measured.seen.rate());
+            eprintln!("round {round}/{}: {name} {rate:.0}/s", options.rounds);
+            results.rounds.push(measured);
+        }
+    }
+    report::print(&results, results.iter().find(|row| row.name == HELLO))?;
+    if !argon2.is_empty() {
+        println!("raw Argon2id on all cores: {:.1} hashes/s", median(argon2.clone()));
+    }
+    targets::print(&results, &argon2, &footprint)
+}
+
+/// Starts what is to be measured.
+fn prepare(options: &Options, data: &Path) -> Result<(Vec<Row>, Vec<Results>), Failure> {
     let mut binaries = vec![(String::new(), process::doorward()?)];
-    binaries
-        .extend(options.also.iter().map(|path| (format!(" [{}]", path.display()), path.clone())));
-    let mut table = Vec::new();
-    for (index, (name, kind, make)) in ROWS.iter().enumerate() {
-        if !options.only.is_empty() && !options.only.iter().any(|only| name.contains(only)) {
+    let also = options.also.iter();
+    binaries.extend(also.map(|path| (format!(" [{}]", path.display()), path.clone())));
+    let (mut rows, mut results) = (Vec::new(), Vec::new());
+    for (index, (name, of, make)) in ROWS.iter().enumerate() {
+        let is_wanted = options.only.iter().any(|only| name.contains(only));
+        if !options.only.is_empty() && !is_wanted {
             continue;
         }
+        let binaries = if *of == Of::Ceiling { &binaries[..1] } else { &binaries };
         for (which, (suffix, binary)) in binaries.iter().enumerate() {
-            if which > 0 && matches!(kind, Of::Ceiling) {
-                continue;
-            }
             eprintln!("preparing: {name}{suffix}");
-            let place = Place { binary, data: &data.join(format!("{index}-{which}")) };
-            let row = make(&place)?;
-            table.push(Line { name: format!("{name}{suffix}"), row, results: Vec::new() });
+            let data = data.join(format!("{index}-{which}"));
+            rows.push(make(&Place { binary, data: &data })?);
+            results.push(Results { name: format!("{name}{suffix}"), rounds: Vec::new() });
         }
     }
-    for round in 1..=options.rounds {
-        for line in &mut table {
-            let measured = line.row.measure(CONNECTIONS, span)?;
-            let (name, rate) = (&line.name, measured.seen.rate());
-            eprintln!("round {round}/{}: {name} {rate:.0}/s", options.rounds);
-            line.results.push(measured);
-        }
+    Ok((rows, results))
+}
+
+/// Starts the server several times on a database that exists.
+fn footprint(binary: &Path, data: &Path) -> Result<Footprint, Failure> {
+    let data = data.join("start");
+    drop(rows::refresh(&Place { binary, data: &data }, CONNECTIONS, CONNECTIONS)?);
+    let (mut starts, mut memory) = (Vec::new(), 0);
+    for _ in 0..9 {
+        let server = process::serve(binary, &data, &[])?;
+        starts.push(server.ready_after.as_secs_f64());
+        memory = memory.max(server.memory()?);
     }
-    print(&table);
-    Ok(())
-}
-
-fn print(table: &[Line]) {
-    let base = table.iter().find(|line| line.name == HELLO).map(|line| rates(&line.results));
-    let mut out = Table::new();
-    out.load_style(UTF8_FULL_CONDENSED);
-    out.set_header([
-        "", "req/s", "vs hello", "p50 ms", "p99", "p99.9", "max", "CPU µs", "RSS MiB", "log MiB",
-    ]);
-    for Line { name, results, .. } in table {
-        let mut all = Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
-        for measured in results {
-            let _ = all.add(&measured.seen.latency);
-        }
-        let rates = rates(results);
-        let ratio = base.as_ref().map_or(String::new(), |base| {
-            format!("{:.2}", median(rates.iter().zip(base).map(|(a, b)| a / b).collect()))
-        });
-        let ms = |nanos: u64| format!("{:.2}", Duration::from_nanos(nanos).as_secs_f64() * 1e3);
-        let cpu = results.iter().map(|m| m.cpu.as_secs_f64() * 1e6).collect();
-        let mib = |of: &dyn Fn(&Measured) -> u64| {
-            let most = results.iter().map(of).max().unwrap_or(0);
-            format!("{:.1}", most as f64 / 1_048_576.0)
-        };
-        out.add_row([
-            name.clone(),
-            format!("{:.0}", median(rates)),
-            ratio,
-            ms(all.value_at_quantile(0.5)),
-            ms(all.value_at_quantile(0.99)),
-            ms(all.value_at_quantile(0.999)),
-            ms(all.max()),
-            format!("{:.1}", median(cpu)),
-            mib(&|m| m.memory),
-            mib(&|m| m.log),
-        ]);
-    }
-    println!("{out}");
-}
-
-fn rates(results: &[Measured]) -> Vec<f64> {
-    results.iter().map(|measured| measured.seen.rate()).collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let binary = std::fs::metadata(binary)?.len();
+    Ok(Footprint { start: Duration::from_secs_f64(median(starts)), memory, binary })
 }

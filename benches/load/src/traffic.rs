@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 
 use crate::Failure;
+use crate::herd::Herd;
 use crate::load::{Answer, Traffic};
 
 /// What a browser holds of a session.
@@ -41,8 +42,8 @@ impl Jar {
     }
 }
 
-/// What a browser sends with every request; the ceilings get the same.
-const COMMON: &str = "Host: 127.0.0.1\r\n\
+/// What a browser sends with every request; the ceilings and the peers get the same.
+pub const COMMON: &str = "Host: 127.0.0.1\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
     Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\n";
 
@@ -75,6 +76,11 @@ impl Refresh {
         }
         Self { path, lines }
     }
+
+    /// All sessions as they are now.
+    pub fn into_jars(self) -> Vec<Jar> {
+        self.lines.into_iter().flatten().collect()
+    }
 }
 
 impl Traffic for Refresh {
@@ -101,35 +107,56 @@ impl Traffic for Refresh {
     }
 }
 
-/// Guarded reads. With `fresh`, each request takes an access token that was never seen before.
+/// Guarded reads, always with the same access tokens.
 pub struct Read {
-    path: &'static str,
-    jars: Vec<Jar>,
-    fresh: Option<std::vec::IntoIter<(usize, String)>>,
+    /// The path.
+    pub path: &'static str,
+    /// One for each connection.
+    pub jars: Vec<Jar>,
 }
 
 impl Read {
-    /// The same tokens again and again.
-    pub fn same(path: &'static str, jars: Vec<Jar>) -> Self {
-        Self { path, jars, fresh: None }
-    }
-
-    /// A new token for each request, with the jar that it belongs to.
-    pub fn fresh(path: &'static str, jars: Vec<Jar>, tokens: Vec<(usize, String)>) -> Self {
-        Self { path, jars, fresh: Some(tokens.into_iter()) }
+    fn write(&self, with: &Jar, out: &mut Vec<u8>) {
+        let _ = write!(out, "GET {} HTTP/1.1\r\n{COMMON}", self.path);
+        with.write(out);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
 impl Traffic for Read {
     fn request(&mut self, on: usize, out: &mut Vec<u8>) {
-        let mut holder = on % self.jars.len();
-        if let Some((jar, token)) = self.fresh.as_mut().and_then(Iterator::next) {
-            self.jars[jar].access = token;
-            holder = jar;
-        }
-        let _ = write!(out, "GET {} HTTP/1.1\r\n{COMMON}", self.path);
-        self.jars[holder].write(out);
-        out.extend_from_slice(b"\r\n");
+        self.write(&self.jars[on % self.jars.len()], out);
+    }
+
+    fn answer(&mut self, _on: usize, answer: &Answer<'_>) -> Result<(), Failure> {
+        answer.expect(200)
+    }
+}
+
+/// Guarded reads, each with an access token that was never seen before.
+pub struct FreshRead {
+    /// What is read.
+    pub read: Read,
+    /// Whose tokens they are.
+    pub herd: Herd,
+    /// Those that are left for this measurement, with the jars that they belong to.
+    pub tokens: std::vec::IntoIter<(usize, String)>,
+}
+
+/// How many access tokens are made for a measurement.
+const FRESH: usize = 300_000;
+
+impl Traffic for FreshRead {
+    fn prepare(&mut self) -> Result<(), Failure> {
+        self.tokens = self.herd.tokens(FRESH)?.into_iter();
+        Ok(())
+    }
+
+    fn request(&mut self, _on: usize, out: &mut Vec<u8>) {
+        // Without one the server refuses, and the measurement ends.
+        let (holder, access) = self.tokens.next().unwrap_or_default();
+        let jar = Jar { access, ..self.read.jars[holder].clone() };
+        self.read.write(&jar, out);
     }
 
     fn answer(&mut self, _on: usize, answer: &Answer<'_>) -> Result<(), Failure> {

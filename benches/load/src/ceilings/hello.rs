@@ -1,6 +1,6 @@
 //! The ceiling: a poem-openapi operation that answers with a constant.
 
-use poem::listener::TcpListener;
+use poem::listener::{Listener as _, TcpListener};
 use poem::{Route, Server, get, handler};
 use poem_openapi::payload::Json;
 use poem_openapi::{Object, OpenApi, OpenApiService};
@@ -14,6 +14,7 @@ struct Greeting {
 
 struct Api;
 
+#[expect(clippy::unused_async, reason = "an operation is")]
 #[OpenApi]
 impl Api {
     #[oai(path = "/api/hello", method = "get")]
@@ -31,7 +32,8 @@ fn plain() -> &'static str {
 pub async fn serve(address: &str) -> Result<(), Failure> {
     let service = OpenApiService::new(Api, "hello", "1");
     let routes = Route::new().nest("/", service).at("/hello", get(plain));
+    let acceptor = TcpListener::bind(address.to_owned()).into_acceptor().await?;
     println!("listening on {address}");
-    Server::new(TcpListener::bind(address.to_owned())).run(routes).await?;
+    Server::new_with_acceptor(acceptor).run(routes).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use doorward::crypto::refresh;
 use doorward::domain::claims::{AccessClaims, AccessTokenType, Identity, RefreshClaims, Role};
 use doorward::domain::secret::Secret;
 use poem::http::{StatusCode, header};
-use poem::listener::TcpListener;
+use poem::listener::{Listener as _, TcpListener};
 use poem::web::Data;
 use poem::{
     EndpointExt as _, Error, IntoResponse, Request, Response, Route, Server, handler, post,
@@ -35,8 +35,9 @@ pub async fn serve(address: &str, data: PathBuf) -> Result<(), Failure> {
         .at("/refresh", post(rotate))
         .at("/hello", poem::endpoint::make_sync(|_| "hello"))
         .data(state);
+    let acceptor = TcpListener::bind(address.to_owned()).into_acceptor().await?;
     println!("listening on {address}");
-    Server::new(TcpListener::bind(address.to_owned())).run(routes).await?;
+    Server::new_with_acceptor(acceptor).run(routes).await?;
     Ok(())
 }
 
