@@ -433,3 +433,28 @@ async fn a_closed_store_takes_no_writes() {
     let fault = world.store.probe(world.now()).await.err();
     assert_eq!(fault.map(|fault| fault.kind()), Some(FaultKind::Unavailable));
 }
+
+#[tokio::test]
+async fn a_user_that_was_read_is_forgotten_when_changed_here_or_by_another_process() {
+    let world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let other = world.second_store();
+    for change in [
+        UserChange::Role(Role::Admin),
+        UserChange::PasswordHash("$argon2id$another".to_owned()),
+        UserChange::Disable,
+        UserChange::Enable,
+    ] {
+        for store in [&world.store, &other] {
+            assert!(world.store.find_user(ana.id).await.unwrap().is_some(), "and is remembered");
+            world.clock.advance(SECOND);
+            let changed = store.change_user(ana.id, change.clone(), world.now()).await.unwrap();
+            world.store.follow(world.now()).await.unwrap();
+            let (found, changed) = (world.store.find_user(ana.id).await.unwrap(), changed.unwrap());
+            assert_eq!(found.unwrap().updated_at, changed.updated_at);
+        }
+    }
+    other.change_user(ana.id, UserChange::Delete, world.now()).await.unwrap();
+    world.store.follow(world.now()).await.unwrap();
+    assert!(world.store.find_user(ana.id).await.unwrap().is_none());
+}

@@ -29,7 +29,7 @@ const BATCH: usize = 256;
 
 /// While this many share a commit, the next one waits a moment for as many: they are on their way,
 /// and a larger batch costs no more syncs. Nobody who writes alone waits.
-const CROWD: usize = 8;
+const CROWD: usize = 32;
 const COMPANY: Duration = Duration::from_micros(200);
 
 /// How long a caller waits for the commit.

@@ -13,8 +13,8 @@ use crate::common::{ACCESS_TTL, Held, MINUTE, POLICY, World};
 use crate::request::{Answer, Request};
 use crate::state::State;
 
-/// How many frames of the write-ahead log make SQLite fold it into the database, and the bytes of
-/// each.
+/// More frames of the write-ahead log than make the store move it into the database, and the bytes
+/// of each.
 const LONG: u64 = 1000;
 const FRAME: u64 = 4096 + 24;
 
@@ -48,7 +48,7 @@ pub enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
     Plain,
-    /// It has to fold the log.
+    /// After it the log is moved.
     LongLog,
     /// The connection failed, and is to be opened anew.
     Reopening,

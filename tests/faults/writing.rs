@@ -53,7 +53,8 @@ async fn enumerate(act: Act, condition: Condition) {
         }
     }
     println!("{act:?}, {condition:?}: {tally:?}");
-    assert!(tally.injected > 20 && tally.refused > 20, "{act:?}: {tally:?}");
+    // A rotation writes one page and syncs once; everything else does more.
+    assert!(tally.injected > 10 && tally.refused > 10, "{act:?}: {tally:?}");
 }
 
 /// One request under one fault, and what is left after it. Whether it failed anything.
