@@ -8,11 +8,11 @@ use clap::Args;
 
 use crate::Failure;
 use crate::herd::Herd;
-use crate::load::{self, Span, Traffic};
+use crate::load::{Span, Traffic};
 use crate::plot::{self, Chart, Series};
 use crate::process::{self, Process};
 use crate::report::{millis, table};
-use crate::rows::ME;
+use crate::rows::{self, ME};
 use crate::traffic::{Jar, Read, Refresh};
 
 /// How it is measured.
@@ -128,16 +128,7 @@ fn point(
     span: Span,
     traffic: &mut dyn Traffic,
 ) -> Result<Point, Failure> {
-    let (mut before, mut after) = (Ok(Duration::ZERO), Ok(Duration::ZERO));
-    let seen = load::drive(
-        server.address,
-        connections,
-        span,
-        traffic,
-        &mut || before = server.cpu(),
-        &mut || after = server.cpu(),
-    )?;
-    let cpu = after?.saturating_sub(before?) / u32::try_from(seen.answers.max(1))?;
+    let (seen, cpu) = rows::drive(server, connections, span, traffic)?;
     let point = Point {
         at,
         rate: seen.rate(),

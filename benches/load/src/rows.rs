@@ -52,24 +52,35 @@ impl Row {
     pub fn measure(&mut self, connections: usize, span: Span) -> Result<Measured, Failure> {
         let (server, traffic) = (&self.server, &mut *self.traffic);
         traffic.prepare()?;
-        let (mut before, mut after) = (Ok(Duration::ZERO), Ok(Duration::ZERO));
-        let (seen, log) = watching(self.data.as_deref(), || {
+        let (driven, log) = watching(self.data.as_deref(), || {
             alongside(server.address, span, self.beside.as_mut(), || {
-                load::drive(
-                    server.address,
-                    connections,
-                    span,
-                    traffic,
-                    &mut || before = server.cpu(),
-                    &mut || after = server.cpu(),
-                )
+                drive(server, connections, span, traffic)
             })
         });
-        let seen = seen?;
-        let answers = u32::try_from(seen.answers.max(1))?;
-        let cpu = after?.saturating_sub(before?) / answers;
+        let (seen, cpu) = driven?;
         Ok(Measured { seen, cpu, memory: server.memory()?, log })
     }
+}
+
+/// Drives `server`: what was seen, and its CPU time for each answer.
+pub fn drive(
+    server: &Process,
+    connections: usize,
+    span: Span,
+    traffic: &mut dyn Traffic,
+) -> Result<(Seen, Duration), Failure> {
+    let (mut before, mut after) = (Ok(Duration::ZERO), Ok(Duration::ZERO));
+    let seen = load::drive(
+        server.address,
+        connections,
+        span,
+        traffic,
+        &mut || before = server.cpu(),
+        &mut || after = server.cpu(),
+    )?;
+    let answers = u32::try_from(seen.answers.max(1))?;
+    let cpu = after?.saturating_sub(before?) / answers;
+    Ok((seen, cpu))
 }
 
 /// Runs `task` while another thread drives `beside`.
