@@ -1,15 +1,19 @@
 //! Access tokens: PASETO `v4.public`, signed here, verified by anyone with the public keys.
 
-use pasetors::Public;
 use pasetors::keys::AsymmetricPublicKey;
 use pasetors::paserk::{FormatAsPaserk as _, Id};
-use pasetors::token::UntrustedToken;
 use pasetors::version4::V4;
 
+use super::encoding::{self, Parts};
 #[cfg(feature = "server")]
 use super::signature;
 use crate::domain::claims::AccessClaims;
 use crate::domain::time::Timestamp;
+
+pub(super) const HEADER: &str = "v4.public.";
+
+/// The length of an Ed25519 signature, in bytes (RFC 8032 §5.1.6).
+pub(super) const SIGNATURE: usize = 64;
 
 /// A public key that access tokens are verified with.
 #[derive(Clone)]
@@ -52,19 +56,18 @@ impl PublicKey {
         &self.footer
     }
 
+    /// Whether it has signed `token`, which consists of this payload and signature.
     #[cfg(feature = "server")]
-    fn has_signed(&self, token: &UntrustedToken<Public, V4>) -> bool {
-        let payload = token.untrusted_payload();
-        token
-            .untrusted_message()
-            .get(payload.len()..)
-            .is_some_and(|signed| self.verifier.verify(payload, &self.footer, signed))
+    fn has_signed(&self, _token: &str, payload: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify(payload, &self.footer, signature)
     }
 
     #[cfg(not(feature = "server"))]
-    fn has_signed(&self, token: &UntrustedToken<Public, V4>) -> bool {
-        use pasetors::version4::PublicToken;
-        PublicToken::verify(&self.key, token, Some(&self.footer), None).is_ok()
+    fn has_signed(&self, token: &str, _payload: &[u8], _signature: &[u8]) -> bool {
+        use pasetors::{Public, token::UntrustedToken, version4::PublicToken};
+        UntrustedToken::<Public, V4>::try_from(token).is_ok_and(|token| {
+            PublicToken::verify(&self.key, &token, Some(&self.footer), None).is_ok()
+        })
     }
 
     /// The PASERK id (`k4.pid.…`) that a token's footer names.
@@ -89,9 +92,10 @@ pub fn open<'a>(
     if token.len() > super::MAX_TOKEN {
         return None;
     }
-    let token = UntrustedToken::<Public, V4>::try_from(token).ok()?;
-    let key = keys.find(|key| key.footer == token.untrusted_footer())?;
-    key.has_signed(&token).then(|| serde_json::from_slice(token.untrusted_payload()).ok())?
+    let Parts { body, footer } = encoding::parse(HEADER, token)?;
+    let key = keys.find(|key| key.footer == footer)?;
+    let (payload, signature) = body.split_last_chunk::<SIGNATURE>()?;
+    key.has_signed(token, payload, signature).then(|| serde_json::from_slice(payload).ok())?
 }
 
 /// Why an access token is refused.

@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use super::access::{self, PublicKey};
+use super::sealing::SealingKey;
 use super::signature::Signer;
 use super::verified::Verified;
 use crate::domain::claims::AccessClaims;
@@ -56,7 +57,7 @@ struct CsrfKey([u8; 32]);
 /// One set of keys, all derived from one [`Root`].
 pub struct KeySet {
     /// Seals refresh tokens.
-    pub(super) sealing: SymmetricKey<V4>,
+    pub(super) sealing: SealingKey,
     /// The footer of refresh tokens: names `ratchet.id`.
     pub(super) sealing_footer: Vec<u8>,
     signer: Signer,
@@ -71,9 +72,9 @@ impl KeySet {
     /// Derives the keys.
     pub fn derive(root: &Root) -> Result<Self, CryptoFault> {
         let sealing = root.derive("doorward v1 refresh token, PASETO v4.local");
-        let sealing = SymmetricKey::<V4>::from(&sealing).map_err(|_| CryptoFault)?;
         let mut id = String::new();
-        let _ = Id::from(&sealing).fmt(&mut id);
+        let _ =
+            Id::from(&SymmetricKey::<V4>::from(&sealing).map_err(|_| CryptoFault)?).fmt(&mut id);
         let key_id = KeyId::parse(&id).ok_or(CryptoFault)?;
 
         let mut seed = root.derive("doorward v1 access token, PASETO v4.public");
@@ -85,7 +86,7 @@ impl KeySet {
         let ratchet = RatchetKey::from_bytes(root.derive("doorward v1 refresh token, ratchet"));
         let lookup = LookupKey::from_bytes(root.derive("doorward v1 refresh token, lookup hash"));
         Ok(Self {
-            sealing,
+            sealing: SealingKey::from_bytes(sealing),
             sealing_footer: super::footer(&id),
             signer,
             public: PublicKey::new(public),

@@ -4,6 +4,7 @@
 //! has a type of its own, so that none can serve two purposes.
 
 pub mod access;
+mod encoding;
 
 #[cfg(feature = "server")]
 pub mod hasher;
@@ -13,6 +14,8 @@ pub mod key_files;
 pub mod keyring;
 #[cfg(feature = "server")]
 pub mod refresh;
+#[cfg(feature = "server")]
+mod sealing;
 #[cfg(feature = "server")]
 mod signature;
 #[cfg(feature = "server")]

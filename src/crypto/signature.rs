@@ -3,15 +3,10 @@
 //! makes, in half the time; a test holds it to that.
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, ParsedPublicKey};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::access::{HEADER, SIGNATURE};
+use super::encoding::{pre_authentication, token};
 use super::keyring::CryptoFault;
-
-const HEADER: &str = "v4.public.";
-
-/// The length of an Ed25519 signature, in bytes (RFC 8032 §5.1.6).
-const SIGNATURE: usize = 64;
 
 /// Signs tokens.
 pub(super) struct Signer {
@@ -36,12 +31,7 @@ impl Signer {
         let mut body = Vec::with_capacity(payload.len() + SIGNATURE);
         body.extend_from_slice(payload);
         body.extend_from_slice(signature.as_ref());
-        let mut token = String::with_capacity(HEADER.len() + (body.len() + footer.len()) * 3 / 2);
-        token.push_str(HEADER);
-        URL_SAFE_NO_PAD.encode_string(&body, &mut token);
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(footer, &mut token);
-        Ok(token)
+        Ok(token(HEADER, &body, footer))
     }
 }
 
@@ -65,22 +55,9 @@ impl Verifier {
     }
 }
 
-/// What is signed: the pre-authentication encoding (PASETO, "Common implementation details") of
-/// header, payload, footer and an empty implicit assertion.
+/// What is signed: header, payload, footer and an empty implicit assertion.
 fn signed(payload: &[u8], footer: &[u8]) -> Vec<u8> {
-    let pieces = [HEADER.as_bytes(), payload, footer, &[]];
-    let mut out = Vec::with_capacity(payload.len() + footer.len() + HEADER.len() + 8 * 5);
-    out.extend_from_slice(&length(pieces.len()));
-    for piece in pieces {
-        out.extend_from_slice(&length(piece.len()));
-        out.extend_from_slice(piece);
-    }
-    out
-}
-
-/// A length as PASETO writes it: 64 bits, little-endian, the top bit clear.
-fn length(of: usize) -> [u8; 8] {
-    (of as u64 & (u64::MAX >> 1)).to_le_bytes()
+    pre_authentication(&[HEADER.as_bytes(), payload, footer, &[]])
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub async fn login(
             .await?;
         if let Some(started) = started {
             metrics::counter!(metric::SIGN_INS, "how" => "login").increment(1);
-            return Ok(mint::first(app, started, opening.secret, &opening.draw, now)?);
+            return Ok(mint::first(app, started, opening.secret, opening.draw, now)?);
         }
     }
     Err(Fault::unavailable("the account keeps changing").into())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::random;
-use crate::crypto::refresh;
+use crate::crypto::refresh::{self, Nonce};
 use crate::domain::account::User;
 use crate::domain::claims::{AccessClaims, AccessTokenType, RefreshClaims};
 use crate::domain::id::SessionId;
@@ -40,22 +40,25 @@ impl Issued {
 
 /// Randomness for one set of tokens, drawn before the write is queued.
 pub(super) struct Draw {
-    salt: [u8; 32],
+    salt: Salt,
+    nonce: Nonce,
     jitter: u32,
 }
 
 impl Draw {
     pub(super) fn new(app: &App) -> Result<Self, Fault> {
         // In one draw: each is a call of the system.
-        let bytes: [u8; 36] = random(&*app.entropy)?;
-        let (mut salt, mut jitter) = ([0; 32], [0; 4]);
+        let bytes: [u8; 68] = random(&*app.entropy)?;
+        let (mut salt, mut nonce, mut jitter) = ([0; 32], [0; 32], [0; 4]);
         salt.copy_from_slice(&bytes[..32]);
-        jitter.copy_from_slice(&bytes[32..]);
-        Ok(Self { salt, jitter: u32::from_be_bytes(jitter) })
+        nonce.copy_from_slice(&bytes[32..64]);
+        jitter.copy_from_slice(&bytes[64..]);
+        let (salt, nonce) = (Salt(salt), Nonce::from_bytes(nonce));
+        Ok(Self { salt, nonce, jitter: u32::from_be_bytes(jitter) })
     }
 
     pub(super) const fn salt(&self) -> Salt {
-        Salt(self.salt)
+        self.salt
     }
 
     /// The life of an access token, shortened by up to a tenth, so that clients that signed
@@ -103,7 +106,7 @@ pub(super) fn first(
     app: &App,
     started: Started,
     secret: Secret,
-    draw: &Draw,
+    draw: Draw,
     now: Now,
 ) -> Result<Issued, Fault> {
     let Started { session, user } = started;
@@ -111,7 +114,7 @@ pub(super) fn first(
 }
 
 /// Makes the tokens of the current generation of a session.
-pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result<Issued, Fault> {
+pub(super) fn mint(app: &App, rotated: Rotated, draw: Draw, now: Now) -> Result<Issued, Fault> {
     let Rotated { session, user, secret } = rotated;
     let life = draw.access_life(app.config.access_token_ttl);
     let claims = AccessClaims {
@@ -136,7 +139,7 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: &Draw, now: Now) -> Result
         iat: now.wall,
         exp: session.expires_at,
     };
-    let refresh_token = refresh::seal(&refresh_claims, &app.keys)?;
+    let refresh_token = refresh::seal(&refresh_claims, &app.keys, draw.nonce)?;
     Ok(Issued {
         session,
         user,

@@ -64,7 +64,7 @@ pub(super) async fn rotate(
         now,
     };
     let refusal = match app.store.rotate(rotation).await? {
-        Ok(rotated) => return Ok(mint::mint(app, rotated, &draw, now)?),
+        Ok(rotated) => return Ok(mint::mint(app, rotated, draw, now)?),
         Err(refused) => refused,
     };
     Err(match refusal {

@@ -72,5 +72,5 @@ async fn create(
     let started = app.store.register(user, opening.new, now).await?;
     let started = started.ok_or(Refusal::EmailTaken)?;
     metrics::counter!(metric::SIGN_INS, "how" => "register").increment(1);
-    Ok(mint::first(app, started, opening.secret, &opening.draw, now)?)
+    Ok(mint::first(app, started, opening.secret, opening.draw, now)?)
 }

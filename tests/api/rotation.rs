@@ -1,5 +1,6 @@
 //! The protocol of ROTATION, as clients meet it.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use doorward::Config;
@@ -27,11 +28,13 @@ async fn a_lost_response_can_be_fetched_again_and_again() {
     let app = TestApp::start().await;
     let ana = app.signed_in("ana@example.com").await;
     let before = ana.jar();
+    let mut seen = HashSet::from([ana.tokens().refresh]);
     for hours in [0, 1, 1, 20] {
         app.clock.advance(HOUR * hours);
         ana.restore(&before);
         ana.refresh().await.sets_cookies(&["refreshToken", "token"]).ok();
         assert_eq!(generation(&ana), 2, "the same successor");
+        assert!(seen.insert(ana.tokens().refresh), "sealed under a nonce of its own");
     }
     // Every one of the answers holds a token that works.
     ana.refresh().await.ok();

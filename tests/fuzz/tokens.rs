@@ -1,8 +1,9 @@
 //! Tokens: of everything that can be made of real ones, only they themselves are accepted.
 
 use doorward::AccessVerifier;
+use doorward::crypto::access;
 use doorward::crypto::keyring::Keyring;
-use doorward::crypto::{access, refresh};
+use doorward::crypto::refresh::{self, Nonce};
 use doorward::domain::account::{Email, User};
 use doorward::domain::claims::{RefreshClaims, Role};
 use doorward::domain::id::{Generation, SessionId, UserId};
@@ -46,7 +47,7 @@ impl Issuer {
             iat: at,
             exp: at.plus(ACCESS_TTL),
         };
-        let refresh = refresh::seal(&refresh_claims, &keys).unwrap();
+        let refresh = refresh::seal(&refresh_claims, &keys, Nonce::from_bytes([9; 32])).unwrap();
         Self { keys, access, refresh }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use doorward::clock::{Clock as _, SystemClock, SystemEntropy, random};
 use doorward::crypto::key_files;
 use doorward::crypto::keyring::{Keyring, Root};
-use doorward::crypto::refresh;
+use doorward::crypto::refresh::{self, Nonce};
 use doorward::domain::account::{Email, User};
 use doorward::domain::claims::{AccessClaims, AccessTokenType, RefreshClaims, Role};
 use doorward::domain::id::{SessionId, UserId};
@@ -87,7 +87,11 @@ impl Herd {
                 };
                 Ok(Jar {
                     access: self.access(held, now)?,
-                    refresh: refresh::seal(&claims, &self.keys)?,
+                    refresh: refresh::seal(
+                        &claims,
+                        &self.keys,
+                        Nonce::from_bytes(random(&SystemEntropy)?),
+                    )?,
                     csrf: self.keys.active().csrf_token(held.session.id),
                 })
             })

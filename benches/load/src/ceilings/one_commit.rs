@@ -7,7 +7,7 @@ use std::sync::Arc;
 use doorward::clock::{Clock as _, SystemClock, SystemEntropy, random};
 use doorward::crypto::key_files;
 use doorward::crypto::keyring::{Keyring, Root};
-use doorward::crypto::refresh;
+use doorward::crypto::refresh::{self, Nonce};
 use doorward::domain::claims::{AccessClaims, AccessTokenType, Identity, RefreshClaims, Role};
 use doorward::domain::secret::Secret;
 use poem::http::{StatusCode, header};
@@ -123,5 +123,5 @@ fn turn(state: &State, held: &RefreshClaims) -> Result<(String, String), Failure
         exp: now.plus(std::time::Duration::from_secs(900)),
     })?;
     let claims = RefreshClaims { generation, sec: next, iat: now, exp: expires_at, ..held.clone() };
-    Ok((access, refresh::seal(&claims, &state.keys)?))
+    Ok((access, refresh::seal(&claims, &state.keys, Nonce::from_bytes(random(&SystemEntropy)?))?))
 }
