@@ -44,11 +44,7 @@ impl SystemClock {
     }
 
     fn wall() -> Timestamp {
-        let millis = match std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH) {
-            Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
-            Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
-        };
-        Timestamp::from_millis(millis)
+        std::time::SystemTime::now().into()
     }
 }
 

@@ -46,6 +46,22 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const DEFAULT_FILE: &str = "doorward.toml";
 
 /// The settings in force. [`Default`] gives the documented defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use doorward::Config;
+/// use doorward::config::{PublicUrl, Registration};
+///
+/// let config = Config {
+///     public_url: Some(PublicUrl::parse("https://shop.example.com")?),
+///     access_token_ttl: Duration::from_secs(5 * 60),
+///     registration: Registration::Closed,
+///     ..Config::default()
+/// };
+/// assert_eq!(config.max_sessions_per_user, 50);
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Address and port to serve on; port 0 lets the system choose.

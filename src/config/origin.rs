@@ -7,6 +7,14 @@ use url::{Host, Url};
 
 /// Scheme, host and port of an `http` or `https` URL, normalised so that equal origins compare
 /// equal: lower case, ASCII (IDNA) host, port always known.
+///
+/// ```
+/// use doorward::config::Origin;
+///
+/// assert_eq!(Origin::parse("HTTPS://Bücher.example")?, Origin::parse("https://xn--bcher-kva.example:443/")?);
+/// assert!(Origin::parse("https://*.example.com").is_err());
+/// # Ok::<(), String>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     secure: bool,

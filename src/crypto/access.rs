@@ -16,6 +16,14 @@ pub(super) const HEADER: &str = "v4.public.";
 pub(super) const SIGNATURE: usize = 64;
 
 /// A public key that access tokens are verified with.
+///
+/// ```
+/// let published = "k4.public.MmjiMq78zaQrNYV3JqxHT03LIXthNPTF5YZ7wOxuA14";
+/// let key = doorward::PublicKey::parse(published)?;
+/// assert_eq!(key.id(), "k4.pid.3SYzhjcrBskSBiWYTKRjtS_Sp-WLgY1X0qgGM69Y_FuF");
+/// assert!(doorward::PublicKey::parse("a JSON Web Key").is_err());
+/// # Ok::<(), doorward::NotAPublicKey>(())
+/// ```
 #[derive(Clone)]
 pub struct PublicKey {
     id: String,
@@ -115,13 +123,31 @@ pub enum AccessTokenError {
 /// long, ask the server instead.
 ///
 /// ```
-/// use doorward::{AccessVerifier, PublicKey, Timestamp};
+/// use doorward::{AccessTokenError, AccessVerifier, PublicKey, Role, Timestamp};
 ///
-/// let key = PublicKey::parse("k4.public.Hrnbu7wEfAP9cGBOAHHwmH4Wsot1ciXBHwBBXQ4gsaI")?;
+/// let key = PublicKey::parse("k4.public.MmjiMq78zaQrNYV3JqxHT03LIXthNPTF5YZ7wOxuA14")?;
 /// let verifier = AccessVerifier::new([key], "https://id.example.com", "https://id.example.com");
-/// let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-/// assert!(verifier.verify("v4.public.not-a-token", now).is_err());
-/// # Ok::<(), doorward::NotAPublicKey>(())
+/// # let token = concat!(
+/// #     "v4.public.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUuY29tIiwiYXVkIjoiaHR0cHM6Ly9pZC5leG",
+/// #     "FtcGxlLmNvbSIsInN1YiI6IjAxOWI3NmRhLWE4MDAtNzEwMS04MTAxLTAxMDEwMTAxMDEwMSIsInNpZC",
+/// #     "I6IjAxOWI3NmRhLWE4MDAtNzIwMi04MjAyLTAyMDIwMjAyMDIwMiIsImdlbiI6MSwiZW1haWwiOiJhbm",
+/// #     "FAZXhhbXBsZS5jb20iLCJyb2xlIjoidXNlciIsImlzVmVyaWZpZWQiOnRydWUsInR5cCI6ImFjY2Vzcy",
+/// #     "IsImlhdCI6IjIwMjYtMDEtMDFUMDA6MDA6MDAuMDAwWiIsIm5iZiI6IjIwMjYtMDEtMDFUMDA6MDA6MD",
+/// #     "AuMDAwWiIsImV4cCI6IjIwMjYtMDEtMDFUMDA6MTU6MDAuMDAwWiJ9sPAIzLVvZbnrQ3SLLhj1S9nCLq",
+/// #     "vHlqH9nGqbAHFGMizNjj0FADRlpqQRS6c5qWiMnsHOpBan87wREV4PqZ5yDQ.eyJraWQiOiJrNC5waWQ",
+/// #     "uM1NZemhqY3JCc2tTQmlXWVRLUmp0U19TcC1XTGdZMVgwcWdHTTY5WV9GdUYifQ",
+/// # );
+///
+/// // In a program: `SystemTime::now().into()`.
+/// let now = Timestamp::parse("2026-01-01T00:10:00Z").unwrap();
+/// let claims = verifier.verify(token, now)?;
+/// assert_eq!(claims.identity.email, "ana@example.com");
+/// assert_eq!(claims.identity.role, Role::User);
+/// assert_eq!(claims.sub.to_string(), "019b76da-a800-7101-8101-010101010101");
+///
+/// let later = Timestamp::parse("2026-01-01T00:20:00Z").unwrap();
+/// assert_eq!(verifier.verify(token, later), Err(AccessTokenError::Expired));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct AccessVerifier {

@@ -6,6 +6,11 @@ use super::id::{Generation, SessionId, UserId};
 use super::time::Timestamp;
 
 /// What a user may do.
+///
+/// ```
+/// assert_eq!(doorward::Role::parse("admin"), Some(doorward::Role::Admin));
+/// assert_eq!(doorward::Role::Admin.as_str(), "admin");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -55,7 +60,27 @@ pub struct Identity {
     pub is_verified: bool,
 }
 
-/// The claims of an access token (PASETO `v4.public`).
+/// The claims of an access token (PASETO `v4.public`), as [`AccessVerifier::verify`] and
+/// [`Caller`] give them, and as JSON:
+///
+/// ```
+/// let claims: doorward::AccessClaims = serde_json::from_str(
+///     r#"{
+///         "iss": "https://id.example.com", "aud": "https://id.example.com",
+///         "sub": "019b76da-a800-7101-8101-010101010101",
+///         "sid": "019b76da-a800-7202-8202-020202020202", "gen": 1,
+///         "email": "ana@example.com", "role": "user", "isVerified": true, "typ": "access",
+///         "iat": "2026-01-01T00:00:00.000Z", "nbf": "2026-01-01T00:00:00.000Z",
+///         "exp": "2026-01-01T00:15:00.000Z"
+///     }"#,
+/// )?;
+/// assert!(claims.identity.is_verified);
+/// assert!(!claims.is_current(doorward::Timestamp::parse("2026-01-01T00:15:00Z").unwrap()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// [`AccessVerifier::verify`]: crate::AccessVerifier::verify
+/// [`Caller`]: crate::Caller
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessClaims {
     /// Issuer: the server's public URL.

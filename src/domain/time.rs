@@ -1,7 +1,7 @@
 //! Points in time, and the two clocks that a decision sees.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -10,6 +10,16 @@ use time::macros::format_description;
 
 /// A point in time: milliseconds since the Unix epoch. Written as RFC 3339 in UTC with
 /// milliseconds and `Z`, for example `2026-11-23T16:43:40.000Z`.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use doorward::Timestamp;
+///
+/// let written = Timestamp::parse("2026-11-23T17:43:40+01:00").unwrap();
+/// assert_eq!(written.to_string(), "2026-11-23T16:43:40.000Z");
+/// assert!(Timestamp::from(SystemTime::now()) > written);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -51,6 +61,15 @@ impl Timestamp {
     pub fn parse(text: &str) -> Option<Self> {
         let parsed = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         i64::try_from(parsed.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(at: SystemTime) -> Self {
+        match at.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => Self(millis(since)),
+            Err(before) => Self(-millis(before.duration())),
+        }
     }
 }
 
@@ -111,6 +130,14 @@ mod tests {
         }
         assert_eq!(Timestamp::parse("2024-02-30T00:00:00Z"), None);
         assert_eq!(Timestamp::parse("yesterday"), None);
+    }
+
+    #[test]
+    fn is_taken_from_the_system_s_clock_on_both_sides_of_the_epoch() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let half = Duration::from_micros(1500);
+        assert_eq!(Timestamp::from(epoch + half), Timestamp::from_millis(1));
+        assert_eq!(Timestamp::from(epoch - half), Timestamp::from_millis(-1));
     }
 
     #[test]

@@ -27,7 +27,22 @@ pub struct Credentials<'a> {
     pub csrf_header: Option<&'a str>,
 }
 
-/// Who is calling a guarded operation.
+/// Who is calling a guarded operation: an extractor for the handlers behind a
+/// [`Guard`](crate::Guard).
+///
+/// ```
+/// use doorward::{Caller, Role};
+/// use poem::{handler, http::StatusCode};
+///
+/// #[handler]
+/// fn close_the_shop(caller: Caller) -> StatusCode {
+///     if caller.role() != Role::Admin {
+///         return StatusCode::FORBIDDEN;
+///     }
+///     println!("closed by {}", caller.user_id());
+///     StatusCode::NO_CONTENT
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// What the access token says.

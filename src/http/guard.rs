@@ -42,8 +42,24 @@ async fn admit(envelope: &Envelope) -> Result<Caller, Problem> {
     }
 }
 
-/// Protects poem endpoints. Get it from `Doorward::guard`; the handler
+/// Protects poem endpoints. Get it from [`Doorward::guard`](crate::Doorward::guard); the handler
 /// reads who is calling from the [`Caller`] extractor.
+///
+/// It protects a single route as well as all below a path:
+///
+/// ```
+/// use doorward::Doorward;
+/// use poem::{EndpointExt as _, IntoEndpoint as _, Route, endpoint::make_sync};
+///
+/// fn shop(doorward: &Doorward) -> Route {
+///     let orders = Route::new()
+///         .at("/", make_sync(|_| "all orders"))
+///         .at("/:id", make_sync(|_| "one order"));
+///     Route::new()
+///         .nest("/orders", orders.with(doorward.guard()))
+///         .at("/opening-hours", make_sync(|_| "for everybody"))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Guard {
     web: Arc<Web>,
