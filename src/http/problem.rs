@@ -18,10 +18,11 @@ use crate::metric;
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
 macro_rules! codes {
-    ($( $(#[$doc:meta])* $variant:ident = $status:ident, $name:literal, $detail:literal; )+) => {
+    ($( $(#[doc = $doc:literal])+
+        $variant:ident = $status:ident, $name:literal, $detail:literal; )+) => {
         /// What went wrong, in one stable word that clients can go by.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code { $( $(#[$doc])* $variant, )+ }
+        pub enum Code { $( $(#[doc = $doc])+ $variant, )+ }
 
         impl Code {
             /// All codes.
@@ -41,54 +42,64 @@ macro_rules! codes {
             pub const fn detail(self) -> &'static str {
                 match self { $( Self::$variant => $detail, )+ }
             }
+
+            /// When it is answered and what a client is to do, for the reader of the spec.
+            pub const fn meaning(self) -> &'static str {
+                match self { $( Self::$variant => concat!($($doc),+), )+ }
+            }
         }
     };
 }
 
 codes! {
-    /// The body is not JSON, or a cookie is there twice.
+    /// The request cannot be read: the body is not JSON or names a member twice, or one of
+    /// Doorward's cookies was sent twice.
     MalformedRequest = BAD_REQUEST, "malformed_request", "The request cannot be read.";
-    /// Nothing was presented.
+    /// Neither a bearer token nor a cookie was sent. Sign in first.
     NoToken = UNAUTHORIZED, "no_token", "No token provided";
-    /// The session is over.
+    /// The session has ended or the token is not one of Doorward's. Sign in again.
     SessionExpired = UNAUTHORIZED, "session_expired", "Session expired. Please log in again.";
-    /// The client is to refresh.
+    /// The access token, or what it says of the user, is out of date. Call `refresh`, then
+    /// repeat the request.
     AccessTokenExpired = UNAUTHORIZED, "access_token_expired", "Access token expired. Refresh it.";
-    /// Unknown address or wrong password.
+    /// There is no such account, or the password is wrong; which of the two is not told.
     InvalidCredentials = UNAUTHORIZED, "invalid_credentials", "Invalid credentials";
-    /// A refresh without a token.
+    /// No refresh token was sent, neither in the body nor as a cookie. Sign in first.
     NoRefreshToken = UNAUTHORIZED, "no_refresh_token", "No refresh token provided";
-    /// A refresh token that is no good.
+    /// The refresh token's session has ended, its user is gone or disabled, or it is not one
+    /// of Doorward's. Sign in again.
     InvalidRefreshToken = FORBIDDEN, "invalid_refresh_token", "Invalid or expired refresh token";
-    /// A refresh token that was used before.
+    /// The refresh token was used before, so somebody may have a copy: the session has been
+    /// ended, and the user's other ones by the server's `reuse_policy`. Sign in again.
     RefreshTokenReused = FORBIDDEN, "refresh_token_reused", "Refresh token reuse detected. Session revoked.";
-    /// From a foreign origin, or without the CSRF header.
+    /// The request comes from a page of a foreign origin, or it is by cookie and its
+    /// `X-CSRF-Token` header is not the value of the `csrfToken` cookie.
     CsrfFailed = FORBIDDEN, "csrf_failed", "The request comes from another site, or the X-CSRF-Token header does not match the csrfToken cookie of this session.";
-    /// Accounts are made by an operator.
+    /// Accounts are made by an administrator here.
     RegistrationClosed = FORBIDDEN, "registration_closed", "Registration is closed. Ask an administrator for an account.";
-    /// The account may not be used.
+    /// The password is right, but an administrator has disabled the account.
     AccountDisabled = FORBIDDEN, "account_disabled", "This account is disabled.";
-    /// Not allowed.
+    /// The caller is known and not allowed to do this.
     Forbidden = FORBIDDEN, "forbidden", "Not allowed.";
-    /// No such thing, or not the caller's.
+    /// There is no such thing, or it is another user's.
     NotFound = NOT_FOUND, "not_found", "There is nothing here.";
-    /// No such method on this path.
+    /// The path does not have that method; `Allow` lists those that it has.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method; the Allow header lists those that it has.";
-    /// The address belongs to an account.
+    /// The e-mail address belongs to an account. Sign in instead.
     EmailTaken = CONFLICT, "email_taken", "An account with this e-mail address exists already.";
-    /// The body is too large.
+    /// The body is larger than 16 KiB.
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is larger than 16 KiB.";
-    /// The body is not JSON by its own account.
+    /// The body was sent as something else than `application/json`.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be sent as application/json.";
-    /// The body has the wrong shape or values.
+    /// The body has the wrong shape or values; `errors` names each field.
     ValidationFailed = UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not as they must be.";
-    /// Too many attempts.
+    /// Too many attempts by this address or for this account. Wait for `Retry-After`.
     TooManyAttempts = TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts. Try again later.";
-    /// A defect.
+    /// A defect of the server; its log has more under the request id in `detail`.
     InternalError = INTERNAL_SERVER_ERROR, "internal_error", "Something is wrong with the server.";
-    /// Too much work at the moment.
+    /// The server has too much to do. Stay signed in, wait for `Retry-After` and repeat.
     Overloaded = SERVICE_UNAVAILABLE, "overloaded", "The server is busy. Try again shortly.";
-    /// Out of order at the moment.
+    /// The server cannot do this at the moment. Stay signed in, wait for `Retry-After` and repeat.
     Unavailable = SERVICE_UNAVAILABLE, "unavailable", "The server cannot do this at the moment. Try again shortly.";
 }
 

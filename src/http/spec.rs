@@ -6,13 +6,21 @@ use std::sync::LazyLock;
 use poem_openapi::OpenApi as _;
 use serde_json::{Map, Value, json};
 
-use super::api::{self, Api};
+use super::api::{self, Api, examples, refused};
+use super::problem::Code;
 
 /// The version of the specification that the document is written for.
 const OPENAPI: &str = "3.0.3";
 
 /// Fields of objects where others are refused.
 const CLOSED: [&str; 2] = ["Credentials", "RefreshToken"];
+
+/// Media types and headers as poem-openapi writes them, and as readers look for them.
+const RENAMED: [(&str, &str); 2] =
+    [("application/json; charset=utf-8", "application/json"), ("SET-COOKIE", "Set-Cookie")];
+
+/// What poem-openapi says of every parameter and header, and what goes without saying.
+const SILENT: [(&str, bool); 2] = [("deprecated", false), ("explode", true)];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| tidy(&api::service().spec()));
 
@@ -27,7 +35,7 @@ pub fn yaml() -> String {
 }
 
 /// What poem-openapi leaves to be desired: the version, public operations that say so, closed
-/// objects, plain references and media types.
+/// objects, plain references and media types, several examples.
 fn tidy(generated: &str) -> Value {
     let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
     document["openapi"] = json!(OPENAPI);
@@ -45,11 +53,42 @@ fn tidy(generated: &str) -> Value {
         }
     }
     simplify(&mut document);
+    let mut shown = Map::new();
+    illustrate(&mut document["paths"], &mut shown);
+    document["components"]["examples"] = Value::Object(shown);
     document
 }
 
+/// Gives the bodies examples: those with cookies and without, and of problems one for each code
+/// that the response describes. All are `shown` once and referred to: generators take references
+/// in silence and warn about the rest.
+fn illustrate(value: &mut Value, shown: &mut Map<String, Value>) {
+    let Some(members) = value.as_object_mut() else { return };
+    let description = members.get("description").and_then(Value::as_str).unwrap_or_default();
+    let codes: Vec<_> =
+        Code::ALL.iter().copied().filter(|code| refused::names(description, *code)).collect();
+    let content = members.get_mut("content").and_then(Value::as_object_mut);
+    for media_type in content.into_iter().flat_map(Map::values_mut) {
+        let schema = media_type["schema"]["$ref"].as_str().unwrap_or_default();
+        let schema = schema.trim_start_matches("#/components/schemas/").to_owned();
+        let examples: Map<_, _> = if schema == "Problem" {
+            codes.iter().map(|code| (code.as_str().to_owned(), refused::example(*code))).collect()
+        } else {
+            examples::named(&schema)
+        };
+        for (name, example) in examples {
+            let key = if schema == "Problem" { name.clone() } else { format!("{schema}.{name}") };
+            media_type["examples"][name] =
+                json!({ "$ref": format!("#/components/examples/{key}") });
+            shown.insert(key, example);
+        }
+    }
+    members.values_mut().for_each(|member| illustrate(member, shown));
+}
+
 /// `allOf: [{$ref}, {description}]` becomes the `$ref`: generators make a class of their own for
-/// each such field otherwise. Media types lose their charset, texts their trailing blanks.
+/// each such field otherwise. Media types lose their charset, headers their capitals, texts their
+/// trailing blanks.
 fn simplify(value: &mut Value) {
     let reference = value
         .get("allOf")
@@ -60,9 +99,14 @@ fn simplify(value: &mut Value) {
     }
     match value {
         Value::Object(members) => {
+            members.retain(|name, member| {
+                !SILENT.iter().any(|(silent, value)| name == silent && member == value)
+            });
             // JSON is UTF-8 (RFC 8259 §8.1); generators look for the plain media type.
-            if let Some(content) = members.remove("application/json; charset=utf-8") {
-                members.insert("application/json".to_owned(), content);
+            for (written, plain) in RENAMED {
+                if let Some(member) = members.remove(written) {
+                    members.insert(plain.to_owned(), member);
+                }
             }
             members.values_mut().for_each(simplify);
         }

@@ -1,9 +1,10 @@
 //! Signing in and out, and staying signed in.
 
+use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, OpenApi};
 
 use super::Tag;
+use super::answers::{GetMeOk, LoginOk, LogoutAllOk, LogoutOk, RefreshOk, RegisterOk};
 use super::refused::{BODY, GUARD, Refused, codes};
 use super::types::{
     Credentials, Delivery, Message, RefreshToken, Refreshed, Registered, Session, SignedIn, User,
@@ -33,18 +34,12 @@ codes! {
     GetMe = [GUARD];
 }
 
-#[derive(ApiResponse)]
-enum RegisterOk {
-    /// The account was made, and signed in.
-    #[oai(status = 201)]
-    Created(Json<Registered>),
-}
-
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Auth")]
 impl AuthApi {
     /// Make an account
     ///
-    /// Makes an account with the role `user` and signs it in, as `login` does.
+    /// Makes an account with the role `user` and signs it in on this device, as `login` does:
+    /// `delivery` says where the tokens go.
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
@@ -69,40 +64,40 @@ impl AuthApi {
     /// Sign in
     ///
     /// Starts a session on this device. With `"delivery": "cookie"` (the default) the tokens are
-    /// set as cookies; with `"body"` they are in the answer. A login with the cookies of another
-    /// session ends that one.
+    /// set as cookies and never in the answer; with `"body"` they are in the answer and no cookie
+    /// is set. A login that carries the cookies of another session ends that one.
     #[oai(path = "/login", method = "post", operation_id = "login")]
     async fn login(
         &self,
         envelope: Envelope,
         body: Body<Credentials>,
-    ) -> Result<Json<SignedIn>, Refused<Login>> {
+    ) -> Result<LoginOk, Refused<Login>> {
         let (email, password, delivery) = body.0.parse(None)?;
         let visitor = visitor(&envelope, delivery);
         let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
         let tokens = deliver(&envelope, &issued, delivery);
-        Ok(Json(SignedIn {
+        Ok(LoginOk::Ok(Json(SignedIn {
             message: "Login successful".to_owned(),
             user: User::from(&issued.user),
             session: own_session(&issued),
             access_token_expires_in: seconds(&issued),
             access_token: tokens.0,
             refresh_token: tokens.1,
-        }))
+        })))
     }
 
     /// Trade a refresh token for a new pair
     ///
-    /// Each token works once. A request that got no answer, or lost a race against another one,
-    /// may be repeated with the same token: it is given the same successor. A token that was
-    /// used before, beyond that, ends the user's sessions. The token is taken from the body or,
-    /// without one, from the cookie; the answer goes the same way.
+    /// The token is taken from the body or, without one, from the cookie; the new pair goes the
+    /// same way. Each token works once. A request that got no answer, or that lost a race against
+    /// another one, may be repeated with the same token: it is given the same successor. A token
+    /// that was used before, beyond that, ends the user's sessions.
     #[oai(path = "/refresh", method = "post", operation_id = "refresh")]
     async fn refresh(
         &self,
         envelope: Envelope,
         body: OptionalBody<RefreshToken>,
-    ) -> Result<Json<Refreshed>, Refused<Refresh>> {
+    ) -> Result<RefreshOk, Refused<Refresh>> {
         let in_body = body.0.and_then(|body| body.refresh_token);
         let delivery = if in_body.is_some() { Delivery::Body } else { Delivery::Cookie };
         let token = match &in_body {
@@ -124,25 +119,27 @@ impl AuthApi {
                 (None, None)
             }
         };
-        Ok(Json(Refreshed {
+        Ok(RefreshOk::Ok(Json(Refreshed {
             message: "Access token refreshed".to_owned(),
             session: own_session(&issued),
             access_token_expires_in: seconds(&issued),
             access_token: tokens.0,
             refresh_token: tokens.1,
-        }))
+        })))
     }
 
     /// Sign out of this device
     ///
-    /// Ends the session at once, its access tokens included, and clears the cookies. It succeeds
-    /// also with no token, or with one that is expired or superseded.
+    /// Ends the session at once, its access tokens included, and clears the cookies. The session
+    /// is found by the refresh token of the body, the bearer token, the refresh cookie or the
+    /// access cookie, in this order. It succeeds also with no token, or with one that is expired
+    /// or superseded.
     #[oai(path = "/logout", method = "post", operation_id = "logout")]
     async fn logout(
         &self,
         envelope: Envelope,
         body: OptionalBody<RefreshToken>,
-    ) -> Result<Json<Message>, Refused<Logout>> {
+    ) -> Result<LogoutOk, Refused<Logout>> {
         let in_body = body.0.and_then(|body| body.refresh_token);
         let credentials = envelope.lenient_credentials();
         let client = envelope.client();
@@ -152,12 +149,13 @@ impl AuthApi {
         if found == FoundBy::Cookie {
             envelope.clear_cookies();
         }
-        Ok(message("Logged out successfully"))
+        Ok(LogoutOk::Ok(message("Logged out successfully")))
     }
 
     /// Sign out of all devices
     ///
-    /// Ends all of the caller's sessions, this one included.
+    /// Ends all of the caller's sessions at once, this one included. By cookie it needs the
+    /// `X-CSRF-Token` header.
     #[oai(path = "/logout-all", method = "post", operation_id = "logoutAll")]
     async fn logout_all(
         &self,
@@ -165,22 +163,22 @@ impl AuthApi {
         /// The value of the `csrfToken` cookie; needed when the caller is known by cookie.
         #[oai(name = "X-CSRF-Token")]
         _csrf: CsrfHeader,
-    ) -> Result<Json<Message>, Refused<LogoutAll>> {
+    ) -> Result<LogoutAllOk, Refused<LogoutAll>> {
         let Guarded { caller, envelope } = guarded;
         flows::logout::logout_all(&envelope.web.app, &caller, envelope.client()).await?;
         if caller.by_cookie {
             envelope.clear_cookies();
         }
-        Ok(message("Logged out from all devices"))
+        Ok(LogoutAllOk::Ok(message("Logged out from all devices")))
     }
 
-    /// Who am I?
+    /// Get the caller's account
     ///
-    /// The caller's account.
+    /// Who is signed in: the account as it is now, not as it was when the access token was made.
     #[oai(path = "/me", method = "get", operation_id = "getMe")]
-    async fn get_me(&self, guarded: Guarded) -> Result<Json<User>, Refused<GetMe>> {
+    async fn get_me(&self, guarded: Guarded) -> Result<GetMeOk, Refused<GetMe>> {
         let user = flows::me::me(guarded.app(), &guarded.caller).await?;
-        Ok(Json(User::from(&*user.ok_or(Code::SessionExpired)?)))
+        Ok(GetMeOk::Ok(Json(User::from(&*user.ok_or(Code::SessionExpired)?))))
     }
 }
 

@@ -7,6 +7,7 @@ use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
 use super::Tag;
+use super::answers::GetKeysOk;
 use super::refused::{Refused, codes};
 use super::types::{Key, KeyList, KeyState};
 use crate::http::Web;
@@ -20,13 +21,14 @@ codes! {
 
 #[OpenApi(prefix_path = "/.well-known", tag = "Tag::Keys")]
 impl KeysApi {
-    /// The public keys
+    /// Get the public keys
     ///
-    /// With these another service verifies access tokens offline (PASETO `v4.public`). It then
-    /// cannot know that a session was ended before the token expires.
+    /// With these another service verifies access tokens offline (PASETO `v4.public`): the token's
+    /// footer names the key by its `kid`. It then cannot know that a session was ended before the
+    /// token expires.
     #[oai(path = "/doorward-keys", method = "get", operation_id = "getKeys")]
     #[expect(clippy::unused_async, reason = "poem-openapi wants handlers to be async")]
-    async fn get_keys(&self, web: Data<&Arc<Web>>) -> Result<Json<KeyList>, Refused<GetKeys>> {
+    async fn get_keys(&self, web: Data<&Arc<Web>>) -> Result<GetKeysOk, Refused<GetKeys>> {
         let state = |index| {
             if index == 0 { KeyState::Active } else { KeyState::Older }
         };
@@ -35,6 +37,6 @@ impl KeysApi {
             key: set.public.to_paserk(),
             state: state(index),
         });
-        Ok(Json(KeyList { keys: keys.collect() }))
+        Ok(GetKeysOk::Ok(Json(KeyList { keys: keys.collect() })))
     }
 }

@@ -1,21 +1,23 @@
 //! The API, as poem-openapi sees it.
 
+mod answers;
 mod auth;
+pub(in crate::http) mod examples;
 mod keys;
 pub mod refused;
 mod sessions;
 pub mod types;
 
-use poem_openapi::{LicenseObject, OpenApiService, Tags};
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject, Tags};
 
 /// The groups of the spec.
 #[derive(Tags)]
 pub(super) enum Tag {
     /// Making an account, signing in and out, staying signed in.
     Auth,
-    /// The caller's devices.
+    /// The devices that the caller is signed in on: seeing them, signing one out.
     Sessions,
-    /// What other services need to verify access tokens.
+    /// The public keys, for other services that verify access tokens themselves.
     Keys,
 }
 
@@ -27,14 +29,18 @@ Doorward signs users in and keeps them signed in.
 
 **In a browser** sign in with `login`; the tokens travel in cookies, and a guarded operation
 renews them silently. Unsafe methods need the `X-CSRF-Token` header with the value of the
-`csrfToken` cookie (this page fills it in).
+`csrfToken` cookie (Swagger UI fills it in).
 
 **Without a cookie jar** sign in with `\"delivery\": \"body\"`, send `Authorization: Bearer …`, and
 call `refresh` when an answer is 401 `access_token_expired`. A refresh that failed on the way may
 be repeated with the same token.
 
-**Errors** are `application/problem+json` (RFC 9457); go by `code`, which is stable. Sign out on
-401 `session_expired` and 403 `invalid_refresh_token` or `refresh_token_reused`, never on a 503.";
+**Errors** are `application/problem+json` (RFC 9457); go by `code`, which is stable. Each operation
+lists the codes that it can answer. Sign out on 401 `session_expired` and on 403
+`invalid_refresh_token` or `refresh_token_reused`, never on a 503, which passes. A method that a
+path does not have is 405 `method_not_allowed`, a path that is not here 404 `not_found`.
+
+**Every answer** carries `X-Request-Id`, under which the server's log has more.";
 
 /// What the paths of all operations begin with; a test holds the spec to it.
 pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
@@ -47,6 +53,7 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
         env!("CARGO_PKG_VERSION"),
     )
     .description(DESCRIPTION)
+    .contact(ContactObject::new().name("The Doorward authors"))
     .license(LicenseObject::new("MIT OR Apache-2.0").url("https://spdx.org/licenses/MIT.html"))
-    .server("/")
+    .server(ServerObject::new("/").description("The server that this document comes from"))
 }

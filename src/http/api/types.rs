@@ -55,7 +55,8 @@ impl ParseFromJSON for Time {
     }
 }
 
-/// How the tokens are delivered.
+/// Where the tokens of a sign-in go: `cookie` for browsers, `body` for clients without a cookie
+/// jar. Left out, it is `cookie`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum Delivery {
@@ -72,23 +73,14 @@ pub enum Delivery {
 pub struct Credentials {
     /// The e-mail address; case does not matter.
     #[oai(validator(max_length = 254))]
-    email: String,
-    /// The password: 8 to 256 characters, any characters.
+    pub(super) email: String,
+    /// The password, of any characters: 8 to 256 of them for a new account (an operator may ask
+    /// for more than 8), counted after Unicode normalization (NFC).
     #[oai(validator(max_length = 1024))]
-    password: String,
+    pub(super) password: String,
     /// Where the tokens are wanted; `cookie` when left out.
     #[oai(skip_serializing_if_is_none)]
-    delivery: Option<Delivery>,
-}
-
-impl poem_openapi::types::Example for Credentials {
-    fn example() -> Self {
-        Self {
-            email: "ana@example.com".to_owned(),
-            password: "correct horse battery".to_owned(),
-            delivery: Some(Delivery::Cookie),
-        }
-    }
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Credentials {
@@ -114,16 +106,18 @@ impl Credentials {
     }
 }
 
-/// A refresh token, for clients without a cookie jar.
+/// A refresh token, for clients without a cookie jar. With cookies the object is empty, or the
+/// body is left out.
 #[derive(Object)]
-#[oai(deny_unknown_fields, rename_all = "camelCase")]
+#[oai(deny_unknown_fields, example, rename_all = "camelCase")]
 pub struct RefreshToken {
-    /// The refresh token that came in a body.
+    /// The refresh token (`v4.local.…`) that came in the body of the last `login`, `register` or
+    /// `refresh`.
     #[oai(skip_serializing_if_is_none, validator(max_length = 4096))]
     pub refresh_token: Option<String>,
 }
 
-/// What a user may do.
+/// What a user may do: `user` is an ordinary account, `admin` may administer others.
 #[derive(Clone, Copy, Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum Role {
@@ -135,21 +129,21 @@ pub enum Role {
 
 /// An account.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 pub struct User {
-    /// Identifies the user for ever.
-    id: Uuid,
+    /// Identifies the user for ever (UUIDv7).
+    pub(super) id: Uuid,
     /// The e-mail address.
     #[oai(validator(max_length = 254))]
-    email: String,
+    pub(super) email: String,
     /// What the user may do.
-    role: Role,
+    pub(super) role: Role,
     /// Whether the e-mail address is known to be the user's.
-    is_verified: bool,
+    pub(super) is_verified: bool,
     /// When the account was made.
-    created_at: Time,
+    pub(super) created_at: Time,
     /// When the account was last changed.
-    updated_at: Time,
+    pub(super) updated_at: Time,
 }
 
 impl From<&account::User> for User {
@@ -170,27 +164,28 @@ impl From<&account::User> for User {
 
 /// A session: somebody signed in on one device.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 pub struct Session {
-    /// Identifies the session and the device.
-    id: Uuid,
+    /// Identifies the session and its device (UUIDv7).
+    pub(super) id: Uuid,
     /// When it was started.
-    created_at: Time,
+    pub(super) created_at: Time,
     /// When it was last used.
-    last_used_at: Time,
-    /// When it expires if it is not used until then.
-    expires_at: Time,
+    pub(super) last_used_at: Time,
+    /// When it expires if it is not used until then. A use moves it, but not beyond the age
+    /// that ends every session.
+    pub(super) expires_at: Time,
     /// The address that it was last refreshed from, or empty.
     #[oai(validator(max_length = 64))]
-    ip: String,
+    pub(super) ip: String,
     /// The `User-Agent` of the device, or empty.
     #[oai(validator(max_length = 256))]
-    user_agent: String,
+    pub(super) user_agent: String,
     /// A short name of the device, such as `Firefox on Linux`, or empty.
     #[oai(validator(max_length = 64))]
-    device: String,
+    pub(super) device: String,
     /// Whether it is the session of this very request.
-    current: bool,
+    pub(super) current: bool,
 }
 
 impl Session {
@@ -211,7 +206,7 @@ impl Session {
 
 /// Somebody has signed in.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 pub struct SignedIn {
     /// What happened, for a person.
     #[oai(validator(max_length = 64))]
@@ -232,7 +227,7 @@ pub struct SignedIn {
 
 /// Somebody has registered.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 pub struct Registered {
     /// What happened, for a person.
     #[oai(validator(max_length = 64))]
@@ -255,7 +250,7 @@ pub struct Registered {
 
 /// The tokens have been renewed.
 #[derive(Object)]
-#[oai(rename_all = "camelCase")]
+#[oai(example, rename_all = "camelCase")]
 pub struct Refreshed {
     /// What happened, for a person.
     #[oai(validator(max_length = 64))]
@@ -274,6 +269,7 @@ pub struct Refreshed {
 
 /// It was done.
 #[derive(Object)]
+#[oai(example)]
 pub struct Message {
     /// What happened, for a person.
     #[oai(validator(max_length = 64))]
@@ -282,12 +278,14 @@ pub struct Message {
 
 /// The caller's live sessions.
 #[derive(Object)]
+#[oai(example)]
 pub struct SessionList {
     /// The most recently used first.
     pub sessions: Vec<Session>,
 }
 
-/// Whether a key makes new tokens.
+/// Whether a key makes new tokens: `active` signs them, `older` only verifies those that are
+/// still about.
 #[derive(Enum)]
 #[oai(rename_all = "lowercase")]
 pub enum KeyState {
@@ -299,6 +297,7 @@ pub enum KeyState {
 
 /// A public key.
 #[derive(Object)]
+#[oai(example)]
 pub struct Key {
     /// The PASERK id (`k4.pid.…`) that tokens name in their footer.
     #[oai(validator(max_length = 64))]
@@ -312,6 +311,7 @@ pub struct Key {
 
 /// The public keys.
 #[derive(Object)]
+#[oai(example)]
 pub struct KeyList {
     /// The active one first.
     pub keys: Vec<Key>,
