@@ -9,6 +9,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET)/release/doorward
 DIST := $(TARGET)/dist
 SPEC := openapi/doorward.json
+# The suites of `make e2e`: make e2e SUITES="browser sdk/python"
+SUITES ?=
 # More words for `make run` and `make bench…`: make run ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
@@ -48,9 +50,16 @@ openapi-check: ## Fail if the committed spec is not what the code says
 	@diff -u $(SPEC) $(TARGET)/openapi.json \
 	  || { echo "$(SPEC) is not what the code says: run 'make openapi' and review the diff" >&2; exit 1; }
 
+.PHONY: sdk
+sdk: ## Write the client SDKs to target/sdk/: Python, TypeScript, Rust, and Go and Java
+	openapi/sdk/python/generate.sh
+	openapi/sdk/typescript/generate.sh
+	openapi/sdk/rust/generate.sh
+	openapi/sdk/go-java.sh
+
 ##@ Before a push
 .PHONY: check fmt-check verify-only unit-check linear-control e2e prove
-check: fmt-check lint verify-only doc openapi-check unit-check linear-control test ## Everything that must pass, but the browser tests
+check: fmt-check lint verify-only doc openapi-check unit-check linear-control test ## Everything that must pass, but what `make e2e` runs
 
 fmt-check: ## Fail if `make fmt` would change something
 	$(CARGO) fmt --all --check
@@ -67,8 +76,8 @@ linear-control: ## See the linearizability test catch a store that rotates in tw
 prove: ## Run the long proofs (about half an hour) and write docs/PROOF.md
 	bash tests/prove.sh
 
-e2e: ## Run the browser tests against a release build
-	bash tests/e2e/run.sh
+e2e: ## Check the spec, and run the browser and the SDKs against a release build (SUITES="...")
+	bash tests/e2e/run.sh $(SUITES)
 
 ##@ Measure
 .PHONY: bench bench-curves bench-micro bench-peers

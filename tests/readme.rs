@@ -1,5 +1,5 @@
-//! The README keeps its word: its walk does what it shows, and its table of settings is the
-//! program's.
+//! The README keeps its word: its walk does what it shows, its programs are those that other tests
+//! run, and its table of settings is the program's.
 
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
@@ -114,6 +114,20 @@ fn a_difference_would_be_seen() {
         [("500", "200"), ("2000", "200"), (r#"{"a":1}"#, r#"{…"b":…}"#), ("ab", "a…c")]
     {
         assert!(!is_as_shown(line, shown), "{line} {shown}");
+    }
+}
+
+#[test]
+fn its_programs_are_the_files_that_are_run() {
+    let named = README.split("<!-- ").skip(1).filter_map(|rest| rest.split_once(" -->\n```"));
+    let programs: Vec<_> = named.filter(|(path, _)| path.contains('/')).collect();
+    assert_eq!(programs.len(), 4, "three SDKs and the embedding");
+    for (path, rest) in programs {
+        let (_language, block) = rest.split_once('\n').expect("a fence");
+        let (program, _) = block.split_once("```\n").expect("its end");
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let file = std::fs::read_to_string(&file).expect("the file that is named");
+        assert!(program == file, "{path} is another one:\n{file}");
     }
 }
 
