@@ -22,7 +22,7 @@ const RESERVED: [(&str, &[&str], &str); 6] = [
     ("rusqlite", &["store"], "only the store speaks SQL"),
     ("poem", &["http", "doorward", "cli/serve"], "only http knows the framework"),
     ("StatusCode", &["http"], "only http knows status codes"),
-    ("SystemTime", &["clock"], "time is an argument"),
+    ("SystemTime", &["clock", "domain/time"], "time is an argument"),
     ("getrandom", &["clock"], "chance is an argument"),
     ("BEGIN IMMEDIATE", &["store/writer", "store/rotation"], "only the writer opens transactions"),
 ];

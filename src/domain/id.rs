@@ -39,6 +39,11 @@ uuid_id! {
     SessionId
 }
 
+uuid_id! {
+    /// A one-time token: what a link in a mail holds.
+    OneTimeId
+}
+
 /// How often a session's refresh token has been rotated; the first token is of generation 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

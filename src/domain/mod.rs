@@ -12,6 +12,8 @@ pub mod account;
 #[cfg(feature = "server")]
 pub mod device;
 #[cfg(feature = "server")]
+pub mod mail;
+#[cfg(feature = "server")]
 pub mod password;
 #[cfg(feature = "server")]
 pub mod secret;
