@@ -7,7 +7,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use super::failure::Failure;
-use crate::domain::password::Password;
+use crate::domain::password::{Password, PasswordRules};
 
 /// Room for the longest password, so that reading it leaves no outgrown buffers behind.
 const ROOM: usize = 4 * Password::MAX_CHARS + 2;
@@ -21,10 +21,10 @@ pub(super) struct PasswordSource {
 }
 
 impl PasswordSource {
-    /// A new password for `whose`, of at least `min_chars` code points.
-    pub(super) fn choose(&self, whose: &str, min_chars: u32) -> Result<Password, Failure> {
+    /// A new password for `whose`, by the rules.
+    pub(super) fn choose(&self, whose: &str, rules: PasswordRules) -> Result<Password, Failure> {
         let accept = |text: &str| {
-            Password::choose(text, min_chars)
+            Password::choose(text, rules)
                 .map_err(|error| Failure::usage(format!("the password {error}")))
         };
         if self.password_stdin {

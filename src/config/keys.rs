@@ -62,6 +62,7 @@ pub(super) static KEYS: &[Key] = keys! {
     allow_insecure: "serve plain http beyond loopback";
     throttle: "limit attempts at login and the like; false is for tests";
     password_min_length: "fewest characters of a new password", within(1..=64);
+    password_min_score: "least score of a new password by zxcvbn, 0 (not asked) to 4", within(0..=4);
     argon2_memory_kib: "memory of one password hash, in KiB", within(8..=4 * 1024 * 1024);
     argon2_iterations: "passes over that memory", within(1..=u32::MAX);
     argon2_parallelism: "lanes of one password hash", within(1..=16);

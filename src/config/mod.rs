@@ -36,6 +36,8 @@ pub use origin::{Origin, PublicUrl};
 pub use show::{Setting, Source};
 use sources::Draft;
 
+use crate::domain::password::PasswordRules;
+
 pub use crate::domain::session::ReusePolicy;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -106,6 +108,8 @@ pub struct Config {
     pub throttle: bool,
     /// Fewest code points of a new password.
     pub password_min_length: u32,
+    /// Least score of a new password by zxcvbn; 0 asks for none.
+    pub password_min_score: u32,
     /// Argon2id memory (m), in KiB.
     pub argon2_memory_kib: u32,
     /// Argon2id passes (t).
@@ -143,6 +147,7 @@ impl Default for Config {
             allow_insecure: false,
             throttle: true,
             password_min_length: 8,
+            password_min_score: 0,
             // OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
             argon2_memory_kib: 19_456,
             argon2_iterations: 2,
@@ -176,6 +181,13 @@ impl Config {
     #[must_use]
     pub fn audience(&self, bound: SocketAddr) -> String {
         self.audience.clone().unwrap_or_else(|| self.public_url(bound).to_string())
+    }
+
+    /// What a new password has to be.
+    #[must_use]
+    pub fn password_rules(&self) -> PasswordRules {
+        let min_score = u8::try_from(self.password_min_score).unwrap_or(u8::MAX);
+        PasswordRules { min_chars: self.password_min_length, min_score }
     }
 
     /// Refuses to serve plain http beyond loopback unless `allow_insecure` is set.

@@ -107,7 +107,7 @@ pub(super) async fn set_password(
 ) -> Result<String, Failure> {
     // First, so that nobody types a password for a mistyped address.
     let user = find(data, who).await?;
-    let password = source.choose(user.email.as_str(), data.config.password_min_length)?;
+    let password = source.choose(user.email.as_str(), data.config.password_rules())?;
     let hasher = data.hasher()?;
     let (clock, entropy) = (&data.clock, &data.entropy);
     match accounts::set_password(&data.store, &hasher, clock, entropy, who, password).await? {

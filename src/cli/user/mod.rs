@@ -124,7 +124,7 @@ impl Command {
                     let config = config.clone();
                     data::existing(config, async |data| actions::is_free(data, &email).await)?;
                 }
-                let password = password.choose(email.as_str(), config.password_min_length)?;
+                let password = password.choose(email.as_str(), config.password_rules())?;
                 let account = NewAccount { email, password, role, is_verified: verified };
                 data::existing_or_new(config, async |data| actions::add(data, account).await)
             }

@@ -31,6 +31,7 @@ fn nothing_set_gives_the_documented_defaults() {
         ("allow_insecure", "false"),
         ("throttle", "true"),
         ("password_min_length", "8"),
+        ("password_min_score", "0"),
         ("argon2_memory_kib", "19456"),
         ("argon2_iterations", "2"),
         ("argon2_parallelism", "1"),

@@ -47,7 +47,7 @@ impl AuthApi {
         body: Body<Credentials>,
     ) -> Result<RegisterOk, Refused<Register>> {
         let app = &envelope.web.app;
-        let (email, password, delivery) = body.0.parse(Some(app.config.password_min_length))?;
+        let (email, password, delivery) = body.0.parse(Some(app.config.password_rules()))?;
         let visitor = visitor(&envelope, delivery);
         let issued = flows::register::register(app, email, password, visitor).await?;
         let tokens = deliver(&envelope, &issued, delivery);

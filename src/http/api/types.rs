@@ -12,7 +12,7 @@ use crate::domain::account::{self, Email};
 use crate::domain::claims;
 use crate::domain::device::device_name;
 use crate::domain::id::SessionId;
-use crate::domain::password::Password;
+use crate::domain::password::{Password, PasswordRules};
 use crate::domain::session;
 use crate::domain::time::Timestamp;
 use crate::http::problem::{FieldError, Problem};
@@ -75,7 +75,8 @@ pub struct Credentials {
     #[oai(validator(max_length = 254))]
     pub(super) email: String,
     /// The password, of any characters: 8 to 256 of them for a new account (an operator may ask
-    /// for more than 8), counted after Unicode normalization (NFC).
+    /// for more than 8), counted after Unicode normalization (NFC); and none of the 10,000 most
+    /// common ones.
     #[oai(validator(max_length = 1024))]
     pub(super) password: String,
     /// Where the tokens are wanted; `cookie` when left out.
@@ -84,14 +85,14 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Parses both; `min_chars` is the shortest password for a new account, `None` at a login.
+    /// Parses both; `rules` are those for the password of a new account, `None` at a login.
     pub(super) fn parse(
         &self,
-        min_chars: Option<u32>,
+        rules: Option<PasswordRules>,
     ) -> Result<(Email, Password, Delivery), Problem> {
         let email = Email::parse(&self.email);
-        let password = match min_chars {
-            Some(min_chars) => Password::choose(&self.password, min_chars),
+        let password = match rules {
+            Some(rules) => Password::choose(&self.password, rules),
             None => Password::present(&self.password),
         };
         match (email, password) {

@@ -251,7 +251,7 @@ impl TestApp {
     /// Makes sure that there is an account, without signing in on it.
     pub async fn account(&self, email: &str) {
         let app = self.app();
-        let password = Password::choose(PASSWORD, 8).unwrap();
+        let password = Password::present(PASSWORD).unwrap();
         let new = NewUser {
             id: UserId::new(self.now().wall, &random(&SystemEntropy).unwrap()),
             email: Email::parse(email).unwrap(),
