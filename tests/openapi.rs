@@ -46,29 +46,6 @@ fn yaml_says_the_same() {
 }
 
 #[test]
-fn no_operation_was_lost_on_the_way() {
-    let operations = operations(&document());
-    let ids: BTreeSet<_> = operations
-        .iter()
-        .map(|(_, operation)| operation["operationId"].as_str().expect("an id"))
-        .collect();
-    let expected = [
-        "getKeys",
-        "getMe",
-        "listSessions",
-        "login",
-        "logout",
-        "logoutAll",
-        "refresh",
-        "register",
-        "revokeSession",
-    ];
-    assert_eq!(ids, expected.into_iter().collect());
-    assert_eq!(operations.len(), expected.len());
-    assert_eq!(COMMITTED.matches("\"operationId\"").count(), expected.len());
-}
-
-#[test]
 fn every_operation_is_described_for_a_reader() {
     for (place, operation) in operations(&document()) {
         assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{place}: tags");

@@ -9,6 +9,7 @@ pub mod login;
 pub mod logout;
 pub mod me;
 pub mod mint;
+pub mod password;
 pub mod refresh;
 pub mod register;
 pub mod sessions;

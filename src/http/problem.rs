@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
-use crate::flows::{authenticate, login, refresh, register};
+use crate::flows::{authenticate, login, password, refresh, register};
 use crate::metric;
 
 /// The media type of all errors.
@@ -83,6 +83,8 @@ codes! {
     Forbidden = FORBIDDEN, "forbidden", "Not allowed.";
     /// There is no such thing, or it is another user's.
     NotFound = NOT_FOUND, "not_found", "There is nothing here.";
+    /// The current password is another one; nothing was changed. It counts like a failed login.
+    WrongPassword = FORBIDDEN, "wrong_password", "The current password is another one.";
     /// The path does not have that method; `Allow` lists those that it has.
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method; the Allow header lists those that it has.";
     /// The e-mail address belongs to an account. Sign in instead.
@@ -214,6 +216,17 @@ impl From<login::Refusal> for Problem {
             login::Refusal::InvalidCredentials => Code::InvalidCredentials.into(),
             login::Refusal::AccountDisabled => Code::AccountDisabled.into(),
             login::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<password::Refusal> for Problem {
+    fn from(refusal: password::Refusal) -> Self {
+        match refusal {
+            password::Refusal::TooManyAttempts(wait) => wait.into(),
+            password::Refusal::WrongPassword => Code::WrongPassword.into(),
+            password::Refusal::SessionExpired => Code::SessionExpired.into(),
+            password::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

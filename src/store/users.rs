@@ -95,6 +95,44 @@ impl Store {
         .await
     }
 
+    /// The account with this id.
+    pub async fn find_account(&self, id: UserId) -> Result<Option<Account>, Fault> {
+        self.read(move |sql| by_id(sql, id).optional()).await
+    }
+
+    /// Changes the password of an account whose old one was checked, ends all sessions and starts
+    /// `session`. `None` when the account is no longer as it was checked.
+    pub async fn change_password(
+        &self,
+        checked: Account,
+        hash: String,
+        session: NewSession,
+        now: Now,
+    ) -> Result<Option<Started>, Fault> {
+        self.write(move |work| {
+            let Some(user) = unchanged(work, &checked)? else { return Ok(None) };
+            apply(work, &user, &UserChange::PasswordHash(hash), &session.client, now)?;
+            let user = by_id(work.sql, user.id)?.user;
+            sessions::start(work, user, &session, now).map(Some)
+        })
+        .await
+    }
+
+    /// Deletes an account whose password was checked. Whether it still was as it was checked.
+    pub async fn delete_account(
+        &self,
+        checked: Account,
+        client: Client,
+        now: Now,
+    ) -> Result<bool, Fault> {
+        self.write(move |work| {
+            let Some(user) = unchanged(work, &checked)? else { return Ok(false) };
+            apply(work, &user, &UserChange::Delete, &client, now)?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// The user with this id. Touches no disk when it was asked for before and has not been changed
     /// since; what another process changes is seen once it has been followed.
     pub async fn find_user(&self, id: UserId) -> Result<Option<Arc<User>>, Fault> {
@@ -132,7 +170,7 @@ impl Store {
             let Some(account) = by_id(work.sql, id).optional()? else {
                 return Ok(None);
             };
-            apply(work, &account.user, &change, now)?;
+            apply(work, &account.user, &change, &Client::default(), now)?;
             Ok(by_id(work.sql, id).optional()?.map(|account| account.user).or(Some(account.user)))
         })
         .await
@@ -166,7 +204,22 @@ fn insert(
     by_id(work.sql, new.id).map(|account| Some(account.user))
 }
 
-fn apply(work: &mut Work<'_>, user: &User, change: &UserChange, now: Now) -> rusqlite::Result<()> {
+/// The user of an account, if it is as it was when its password was checked.
+fn unchanged(work: &Work<'_>, checked: &Account) -> rusqlite::Result<Option<User>> {
+    let account = by_id(work.sql, checked.user.id).optional()?;
+    let same = |now: &Account| {
+        now.password_hash == checked.password_hash && now.user.disabled_at.is_none()
+    };
+    Ok(account.filter(same).map(|account| account.user))
+}
+
+fn apply(
+    work: &mut Work<'_>,
+    user: &User,
+    change: &UserChange,
+    client: &Client,
+    now: Now,
+) -> rusqlite::Result<()> {
     let (set, event): (Option<(&str, &dyn rusqlite::ToSql)>, Event) = match change {
         UserChange::Role(role) => (Some(("role", &role.as_str())), Event::RoleChanged),
         UserChange::PasswordHash(hash) => (Some(("password_hash", hash)), Event::PasswordChanged),
@@ -195,7 +248,7 @@ fn apply(work: &mut Work<'_>, user: &User, change: &UserChange, now: Now) -> rus
     };
     // Whatever was changed: whoever remembers the user is to look again.
     work.revoke(Revocation::Claims(user.id, identity), now)?;
-    work.audit(event, Some(user.id), None, &Client::default(), now)
+    work.audit(event, Some(user.id), None, client, now)
 }
 
 /// Stores a hash of the same password at other costs; nothing else changes.

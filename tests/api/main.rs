@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod account;
 mod cookies;
 mod csrf;
 mod edge;

@@ -102,6 +102,32 @@ pub(super) enum LogoutAllOk {
     Ok(Json<Message>),
 }
 
+/// Of `changePassword`.
+#[derive(ApiResponse)]
+#[oai(header(
+    name = "Set-Cookie",
+    ty = "SetCookie",
+    description = "Sets `token`, `refreshToken` and `csrfToken`, one header each; only when the caller is known by cookie."
+))]
+pub(super) enum ChangePasswordOk {
+    /// The password was changed; all sessions but the new one of this device have ended.
+    #[oai(status = 200)]
+    Ok(Json<SignedIn>),
+}
+
+/// Of `deleteAccount`.
+#[derive(ApiResponse)]
+#[oai(header(
+    name = "Set-Cookie",
+    ty = "SetCookie",
+    description = "Clears `token`, `refreshToken` and `csrfToken`, one header each; only when the caller is known by cookie."
+))]
+pub(super) enum DeleteAccountOk {
+    /// The account is gone.
+    #[oai(status = 204)]
+    NoContent,
+}
+
 /// Of `getMe`.
 #[derive(ApiResponse)]
 pub(super) enum GetMeOk {

@@ -75,15 +75,7 @@ impl AuthApi {
         let (email, password, delivery) = body.0.parse(None)?;
         let visitor = visitor(&envelope, delivery);
         let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
-        let tokens = deliver(&envelope, &issued, delivery);
-        Ok(LoginOk::Ok(Json(SignedIn {
-            message: "Login successful".to_owned(),
-            user: User::from(&issued.user),
-            session: own_session(&issued),
-            access_token_expires_in: seconds(&issued),
-            access_token: tokens.0,
-            refresh_token: tokens.1,
-        })))
+        Ok(LoginOk::Ok(Json(signed_in(&envelope, &issued, delivery, "Login successful"))))
     }
 
     /// Trade a refresh token for a new pair
@@ -192,6 +184,24 @@ fn visitor(envelope: &Envelope, delivery: Delivery) -> Visitor {
         Delivery::Cookie | Delivery::Body => None,
     };
     Visitor { address: envelope.address, client: envelope.client(), replaces }
+}
+
+/// The answer to a sign-in, whose tokens are handed out.
+pub(super) fn signed_in(
+    envelope: &Envelope,
+    issued: &Issued,
+    delivery: Delivery,
+    message: &str,
+) -> SignedIn {
+    let tokens = deliver(envelope, issued, delivery);
+    SignedIn {
+        message: message.to_owned(),
+        user: User::from(&issued.user),
+        session: own_session(issued),
+        access_token_expires_in: seconds(issued),
+        access_token: tokens.0,
+        refresh_token: tokens.1,
+    }
 }
 
 /// Hands out the tokens of a sign-in: in the body, or as cookies and then never in the body.

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::types::{
-    Credentials, Delivery, Key, KeyList, KeyState, Message, RefreshToken, Refreshed, Registered,
-    Role, Session, SessionList, SignedIn, Time, User,
+    Credentials, CurrentPassword, Delivery, Key, KeyList, KeyState, Message, PasswordChange,
+    RefreshToken, Refreshed, Registered, Role, Session, SessionList, SignedIn, Time, User,
 };
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
@@ -31,6 +31,21 @@ impl Example for Credentials {
             password: "correct horse battery".to_owned(),
             delivery: Some(Delivery::Cookie),
         }
+    }
+}
+
+impl Example for PasswordChange {
+    fn example() -> Self {
+        Self {
+            current_password: "correct horse battery".to_owned(),
+            new_password: "staple, upright and shiny".to_owned(),
+        }
+    }
+}
+
+impl Example for CurrentPassword {
+    fn example() -> Self {
+        Self { password: "correct horse battery".to_owned() }
     }
 }
 

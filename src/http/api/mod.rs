@@ -1,5 +1,6 @@
 //! The API, as poem-openapi sees it.
 
+mod account;
 mod answers;
 mod auth;
 pub(in crate::http) mod examples;
@@ -15,6 +16,8 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject, T
 pub(super) enum Tag {
     /// Making an account, signing in and out, staying signed in.
     Auth,
+    /// The caller's own account: its password, its end.
+    Account,
     /// The devices that the caller is signed in on: seeing them, signing one out.
     Sessions,
     /// The public keys, for other services that verify access tokens themselves.
@@ -22,7 +25,7 @@ pub(super) enum Tag {
 }
 
 /// All operations.
-pub(super) type Api = (auth::AuthApi, sessions::SessionsApi, keys::KeysApi);
+pub(super) type Api = (auth::AuthApi, account::AccountApi, sessions::SessionsApi, keys::KeysApi);
 
 const DESCRIPTION: &str = "\
 Doorward signs users in and keeps them signed in.
@@ -48,7 +51,7 @@ pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
 /// The service that routes to the operations and knows their spec.
 pub(super) fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(
-        (auth::AuthApi, sessions::SessionsApi, keys::KeysApi),
+        (auth::AuthApi, account::AccountApi, sessions::SessionsApi, keys::KeysApi),
         "Doorward",
         env!("CARGO_PKG_VERSION"),
     )

@@ -107,6 +107,54 @@ impl Credentials {
     }
 }
 
+/// Another password for the account.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example, rename_all = "camelCase")]
+pub struct PasswordChange {
+    /// The current password.
+    #[oai(validator(max_length = 1024))]
+    pub(super) current_password: String,
+    /// The new one, by the rules for new accounts.
+    #[oai(validator(max_length = 1024))]
+    pub(super) new_password: String,
+}
+
+impl PasswordChange {
+    /// The current and the new password.
+    pub(super) fn parse(&self, rules: PasswordRules) -> Result<(Password, Password), Problem> {
+        let current = Password::present(&self.current_password);
+        let new = Password::choose(&self.new_password, rules);
+        let error = |field: &str, message| FieldError { field: field.to_owned(), message };
+        match (current, new) {
+            (Ok(current), Ok(new)) => Ok((current, new)),
+            (current, new) => {
+                let current = current.err().map(|e| error("/currentPassword", e.to_string()));
+                let new = new.err().map(|e| error("/newPassword", e.to_string()));
+                Err(Problem::fields(current.into_iter().chain(new).collect()))
+            }
+        }
+    }
+}
+
+/// The caller's password, asked for once more.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example)]
+pub struct CurrentPassword {
+    /// The password.
+    #[oai(validator(max_length = 1024))]
+    pub(super) password: String,
+}
+
+impl CurrentPassword {
+    /// The password.
+    pub(super) fn parse(&self) -> Result<Password, Problem> {
+        Password::present(&self.password).map_err(|error| {
+            let message = error.to_string();
+            Problem::fields(vec![FieldError { field: "/password".to_owned(), message }])
+        })
+    }
+}
+
 /// A refresh token, for clients without a cookie jar. With cookies the object is empty, or the
 /// body is left out.
 #[derive(Object)]

@@ -23,6 +23,8 @@ PLACEHOLDER = "the-access-token-of-ana"
 COOKIES = ("token", "refreshToken", "csrfToken")
 # What a request to them leaves behind is not a session to go on with.
 ENDING = {"login", "register", "logout", "logoutAll", "revokeSession"}
+# Nor is the account: they are tried on one that was made for it.
+CHANGING = {"changePassword", "deleteAccount"}
 
 numbers = itertools.count()
 
@@ -56,8 +58,19 @@ class Jar:
 
 def sign_in():
     """Ana, on one more device."""
+    return enter("login", ANA)
+
+
+def somebody_new():
+    """An account that may be changed and deleted."""
+    return enter("register", {**ANA, "email": f"user-{next(numbers)}@example.com"})
+
+
+def enter(operation, credentials):
+    """The tokens of a sign-in, and the id of the session."""
     delivery = "cookie" if AS == "cookie" else "body"
-    answer = requests.post(f"{URL}/api/auth/login", json={**ANA, "delivery": delivery}, timeout=10)
+    body = {**credentials, "delivery": delivery}
+    answer = requests.post(f"{URL}/api/auth/{operation}", json=body, timeout=10)
     answer.raise_for_status()
     body = answer.json()
     if AS == "cookie":
@@ -91,6 +104,8 @@ def before_call(_context, case, _kwargs):
     operation = definition["operationId"]
     # Asked first: what is put in below is not in the spec.
     positive = is_positive(case)
+    if operation in CHANGING and AS != "nobody":
+        jar.tokens = somebody_new()
     if case.headers.get("Authorization", "").removeprefix("Bearer ") in jar.handed_out:
         case.headers["Authorization"] = f"Bearer {jar.live()['token']}"
     if case.cookies.get("token") in jar.handed_out:
@@ -112,6 +127,10 @@ def realistic(operation, body):
         return {**body, "email": f"user-{next(numbers)}@example.com"}
     if operation == "login" and next(numbers) % 2:
         return {**body, **ANA}
+    if operation == "changePassword" and next(numbers) % 2:
+        return {"currentPassword": ANA["password"], "newPassword": ANA["password"]}
+    if operation == "deleteAccount" and next(numbers) % 2:
+        return {"password": ANA["password"]}
     if operation in ("refresh", "logout") and AS == "bearer" and "refreshToken" in body:
         return {**body, "refreshToken": jar.live()["refreshToken"]}
     return body
@@ -126,7 +145,7 @@ def after_call(_context, case, response):
     case.cookies.pop("refreshToken", None)
     jar.take(response.headers)
     spent = operation == "refresh" and AS == "bearer"
-    if operation in ENDING or spent or response.status_code in (401, 403):
+    if operation in ENDING | CHANGING or spent or response.status_code in (401, 403):
         jar.tokens = None
 
 
