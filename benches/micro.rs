@@ -73,6 +73,7 @@ fn refresh_claims() -> RefreshClaims {
         sec: secret(),
         iat: AT,
         exp: AT.plus(30 * DAY),
+        remember: true,
     }
 }
 

@@ -81,7 +81,7 @@ fn ana() -> (Email, Password) {
 }
 
 fn visitor() -> Visitor {
-    Visitor { address: None, client: Client::default(), replaces: None }
+    Visitor { address: None, client: Client::default(), replaces: None, remember: true }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -62,6 +62,7 @@ fn refresh_claims() -> RefreshClaims {
         sec: Secret::from_bytes([5; 32]),
         iat: NOW,
         exp: NOW.plus(LIFE),
+        remember: true,
     }
 }
 

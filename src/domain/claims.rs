@@ -124,4 +124,19 @@ pub struct RefreshClaims {
     pub iat: Timestamp,
     /// When the session goes idle. The row decides, not this claim.
     pub exp: Timestamp,
+    /// Whether the sign-in outlives the browser's window: the cookies' `Max-Age` hangs on it. Handed
+    /// on from token to token.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub remember: bool,
+}
+
+#[cfg(feature = "server")]
+const fn yes() -> bool {
+    true
+}
+
+#[cfg(feature = "server")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over like that")]
+const fn is_true(value: &bool) -> bool {
+    *value
 }

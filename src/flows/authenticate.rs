@@ -144,22 +144,21 @@ pub async fn authenticate(
         }
     };
 
-    let presented = credentials.refresh.and_then(|token| refresh::open(app, token));
+    let opened = credentials.refresh.and_then(|token| refresh::open(app, token));
     if !app.config.auto_refresh {
         // A browser drops the access cookie when it expires: gone is as good as expired.
-        let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && presented.is_some());
+        let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && opened.is_some());
         return Err(if is_aged { Refusal::AccessTokenExpired } else { Refusal::SessionExpired });
     }
-    let presented = presented.ok_or(Refusal::SessionExpired)?;
-    csrf(presented.session)?;
-    let issued =
-        refresh::rotate(app, presented, client()).await.map_err(|refusal| match refusal {
-            refresh::Refusal::Invalid => Refusal::SessionExpired,
-            refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
-            refresh::Refusal::Reused => Refusal::RefreshTokenReused,
-            refresh::Refusal::Late => Refusal::Late,
-            refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
-        })?;
+    let opened = opened.ok_or(Refusal::SessionExpired)?;
+    csrf(opened.presented.session)?;
+    let issued = refresh::rotate(app, opened, client()).await.map_err(|refusal| match refusal {
+        refresh::Refusal::Invalid => Refusal::SessionExpired,
+        refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
+        refresh::Refusal::Reused => Refusal::RefreshTokenReused,
+        refresh::Refusal::Late => Refusal::Late,
+        refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
+    })?;
     // The rotation confirms nothing: that the client has its answer is seen when it uses it.
     let caller = Caller { claims: Arc::clone(&issued.claims), by_cookie: true };
     Ok(Admitted { caller, renewed: Some(issued) })

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::mint::{self, Issued, Opening};
+use super::mint::{Issued, Opening};
 use crate::app::App;
 use crate::clock::random;
 use crate::crypto::hasher::Match;
@@ -24,6 +24,8 @@ pub struct Visitor {
     /// The session whose cookie came along: it ends, so that a late answer of it cannot bring
     /// it back over the new one.
     pub replaces: Option<SessionId>,
+    /// Whether the sign-in is to outlive the browser's window; otherwise it ends after a day.
+    pub remember: bool,
 }
 
 /// Why a sign-in was refused.
@@ -55,7 +57,7 @@ pub async fn login(
     let now = app.clock.now();
     let attempt = app.throttles.login(&email, visitor.address, now);
     let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
-    let opening = Opening::new(app, visitor.client, visitor.replaces, now)?;
+    let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     // Between the check and the start the account may have changed: another login has stored
     // a better hash, an operator has disabled it. Then the check counts for nothing.
     for _ in 0..RETRIES {
@@ -69,7 +71,7 @@ pub async fn login(
             .await?;
         if let Some(started) = started {
             metrics::counter!(metric::SIGN_INS, "how" => "login").increment(1);
-            return Ok(mint::first(app, started, opening.secret, opening.draw, now)?);
+            return Ok(opening.mint(app, started, now)?);
         }
     }
     Err(Fault::unavailable("the account keeps changing").into())

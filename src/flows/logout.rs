@@ -25,7 +25,7 @@ pub fn find_session(
     body: Option<&str>,
     credentials: &Credentials<'_>,
 ) -> (Option<SessionId>, FoundBy) {
-    let by_refresh = |token: &str| refresh::open(app, token).map(|presented| presented.session);
+    let by_refresh = |token: &str| refresh::open(app, token).map(|opened| opened.presented.session);
     let by_access = |token: &str| app.keys.open_access(token).map(|claims| claims.sid);
     if let Some(session) = body.and_then(by_refresh) {
         return (Some(session), FoundBy::Token);

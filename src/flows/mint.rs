@@ -27,6 +27,8 @@ pub struct Issued {
     pub access_token: String,
     /// PASETO `v4.local`.
     pub refresh_token: String,
+    /// Whether the sign-in outlives the browser's window.
+    pub remember: bool,
     /// When it was made.
     pub at: Timestamp,
 }
@@ -74,17 +76,26 @@ impl Draw {
 /// first refresh token will hold.
 pub(super) struct Opening {
     pub(super) new: NewSession,
-    pub(super) secret: Secret,
-    pub(super) draw: Draw,
+    secret: Secret,
+    remember: bool,
+    draw: Draw,
 }
+
+/// How old a session gets that the user does not want to be remembered by.
+const UNREMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Opening {
     pub(super) fn new(
         app: &App,
         client: Client,
         replaces: Option<SessionId>,
+        remember: bool,
         now: Now,
     ) -> Result<Self, Fault> {
+        let mut policy = app.policy;
+        if !remember {
+            policy.session_max_age = policy.session_max_age.min(UNREMEMBERED);
+        }
         let draw = Draw::new(app)?;
         let secret = Secret::from_bytes(random(&*app.entropy)?);
         let ratchet = app.keys.ratchets().active();
@@ -95,26 +106,27 @@ impl Opening {
             key_id: ratchet.id,
             client,
             replaces,
-            policy: app.policy,
+            policy,
         };
-        Ok(Self { new, secret, draw })
+        Ok(Self { new, secret, remember, draw })
+    }
+
+    /// Makes the tokens of the session, which was started.
+    pub(super) fn mint(self, app: &App, started: Started, now: Now) -> Result<Issued, Fault> {
+        let Started { session, user } = started;
+        let Self { secret, remember, draw, .. } = self;
+        mint(app, Rotated { session, user, secret }, remember, draw, now)
     }
 }
 
-/// Makes the tokens of a session that was just started.
-pub(super) fn first(
+/// Makes the tokens of the current generation of a session.
+pub(super) fn mint(
     app: &App,
-    started: Started,
-    secret: Secret,
+    rotated: Rotated,
+    remember: bool,
     draw: Draw,
     now: Now,
 ) -> Result<Issued, Fault> {
-    let Started { session, user } = started;
-    mint(app, Rotated { session, user, secret }, draw, now)
-}
-
-/// Makes the tokens of the current generation of a session.
-pub(super) fn mint(app: &App, rotated: Rotated, draw: Draw, now: Now) -> Result<Issued, Fault> {
     let Rotated { session, user, secret } = rotated;
     let life = draw.access_life(app.config.access_token_ttl);
     let claims = AccessClaims {
@@ -138,6 +150,7 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: Draw, now: Now) -> Result<
         sec: secret,
         iat: now.wall,
         exp: session.expires_at,
+        remember,
     };
     let refresh_token = refresh::seal(&refresh_claims, &app.keys, draw.nonce)?;
     Ok(Issued {
@@ -146,6 +159,7 @@ pub(super) fn mint(app: &App, rotated: Rotated, draw: Draw, now: Now) -> Result<
         claims: Arc::new(claims),
         access_token,
         refresh_token,
+        remember,
         at: now.wall,
     })
 }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::authenticate::Caller;
-use super::mint::{self, Issued, Opening};
+use super::login::Visitor;
+use super::mint::{Issued, Opening};
 use crate::app::App;
 use crate::clock::random;
 use crate::crypto::hasher::Match;
@@ -40,16 +41,15 @@ pub async fn change(
     caller: &Caller,
     current: Password,
     new: Password,
-    address: Option<IpAddr>,
-    client: Client,
+    visitor: Visitor,
 ) -> Result<Issued, Refusal> {
     let now = app.clock.now();
-    let account = confirm(app, caller, current, address, now).await?;
+    let account = confirm(app, caller, current, visitor.address, now).await?;
     let hash = app.hasher.hash(new, random(&*app.entropy)?).await?;
-    let opening = Opening::new(app, client, None, now)?;
-    let changed = app.store.change_password(account, hash, opening.new, now).await?;
+    let opening = Opening::new(app, visitor.client, None, visitor.remember, now)?;
+    let changed = app.store.change_password(account, hash, opening.new.clone(), now).await?;
     let started = changed.ok_or(Refusal::SessionExpired)?;
-    Ok(mint::first(app, started, opening.secret, opening.draw, now)?)
+    Ok(opening.mint(app, started, now)?)
 }
 
 /// Deletes the caller's account, with all that belongs to it.

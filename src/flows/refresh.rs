@@ -30,28 +30,38 @@ impl<F: Into<Fault>> From<F> for Refusal {
     }
 }
 
+/// What a refresh token says.
+pub(super) struct Opened {
+    pub(super) presented: Presented,
+    /// Whether the sign-in outlives the browser's window.
+    pub(super) remember: bool,
+}
+
 /// Opens a refresh token. A made-up one is refused here, before the database is asked.
-pub(super) fn open(app: &App, token: &str) -> Option<Presented> {
+pub(super) fn open(app: &App, token: &str) -> Option<Opened> {
     let claims = refresh::open(token, &app.keys)?;
-    Some(Presented {
+    let presented = Presented {
         user: claims.sub,
         session: claims.sid,
         generation: claims.generation,
         secret: claims.sec,
-    })
+    };
+    Some(Opened { presented, remember: claims.remember })
+}
+
+/// Whether the sign-in that a refresh token comes from outlives the browser's window.
+pub fn is_remembered(app: &App, token: &str) -> bool {
+    open(app, token).is_none_or(|opened| opened.remember)
 }
 
 /// Trades a refresh token for a new pair, or for the same one again where the protocol says so.
 pub async fn refresh(app: &App, token: &str, client: Client) -> Result<Issued, Refusal> {
-    let presented = open(app, token).ok_or(Refusal::Invalid)?;
-    rotate(app, presented, client).await
+    let opened = open(app, token).ok_or(Refusal::Invalid)?;
+    rotate(app, opened, client).await
 }
 
-pub(super) async fn rotate(
-    app: &App,
-    presented: Presented,
-    client: Client,
-) -> Result<Issued, Refusal> {
+pub(super) async fn rotate(app: &App, opened: Opened, client: Client) -> Result<Issued, Refusal> {
+    let Opened { presented, remember } = opened;
     let now = app.clock.now();
     let draw = Draw::new(app)?;
     let (user, session, ip) = (presented.user, presented.session, client.ip.clone());
@@ -64,7 +74,7 @@ pub(super) async fn rotate(
         now,
     };
     let refusal = match app.store.rotate(rotation).await? {
-        Ok(rotated) => return Ok(mint::mint(app, rotated, draw, now)?),
+        Ok(rotated) => return Ok(mint::mint(app, rotated, remember, draw, now)?),
         Err(refused) => refused,
     };
     Err(match refusal {

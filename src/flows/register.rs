@@ -1,7 +1,7 @@
 //! Making an account and signing in on it.
 
 use super::login::Visitor;
-use super::mint::{self, Issued, Opening};
+use super::mint::{Issued, Opening};
 use crate::app::App;
 use crate::clock::random;
 use crate::config::Registration;
@@ -68,9 +68,9 @@ async fn create(
         role: Role::User,
         is_verified: false,
     };
-    let opening = Opening::new(app, visitor.client, visitor.replaces, now)?;
-    let started = app.store.register(user, opening.new, now).await?;
+    let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
+    let started = app.store.register(user, opening.new.clone(), now).await?;
     let started = started.ok_or(Refusal::EmailTaken)?;
     metrics::counter!(metric::SIGN_INS, "how" => "register").increment(1);
-    Ok(mint::first(app, started, opening.secret, opening.draw, now)?)
+    Ok(opening.mint(app, started, now)?)
 }

@@ -93,14 +93,16 @@ impl CookieStyle {
         Kind::ALL.into_iter().find(|kind| kind.plain_name() == plain)
     }
 
-    fn header(&self, kind: Kind, value: &str, max_age: u64) -> Option<HeaderValue> {
+    /// Without `max_age` the cookie goes with the browser's window.
+    fn header(&self, kind: Kind, value: &str, max_age: Option<u64>) -> Option<HeaderValue> {
         let http_only = if kind == Kind::Csrf { "" } else { "; HttpOnly" };
         let name = self.name(kind);
-        HeaderValue::from_str(&format!(
-            "{name}={value}; Max-Age={max_age}{}{http_only}",
-            self.attributes
-        ))
-        .ok()
+        let attributes = &self.attributes;
+        let text = match max_age {
+            Some(seconds) => format!("{name}={value}; Max-Age={seconds}{attributes}{http_only}"),
+            None => format!("{name}={value}{attributes}{http_only}"),
+        };
+        HeaderValue::from_str(&text).ok()
     }
 }
 
@@ -117,15 +119,16 @@ impl Cookies {
 pub struct CookieChanges(Arc<Mutex<[Option<HeaderValue>; 3]>>);
 
 impl CookieChanges {
-    /// Sets a cookie for as long as it is good for, in whole seconds rounded up.
-    pub fn set(&self, style: &CookieStyle, kind: Kind, value: &str, life: Duration) {
-        let seconds = life.as_secs() + u64::from(life.subsec_nanos() > 0);
+    /// Sets a cookie for as long as it is good for, in whole seconds rounded up, or until the
+    /// browser's window is closed.
+    pub fn set(&self, style: &CookieStyle, kind: Kind, value: &str, life: Option<Duration>) {
+        let seconds = life.map(|life| life.as_secs() + u64::from(life.subsec_nanos() > 0));
         self.lock()[kind as usize] = style.header(kind, value, seconds);
     }
 
     /// Clears all three.
     pub fn clear(&self, style: &CookieStyle) {
-        *self.lock() = Kind::ALL.map(|kind| style.header(kind, "", 0));
+        *self.lock() = Kind::ALL.map(|kind| style.header(kind, "", Some(0)));
     }
 
     /// Writes the changes into a response and forgets them.
@@ -177,7 +180,7 @@ mod tests {
         ] {
             let style = style(url, domain);
             let changes = CookieChanges::default();
-            changes.set(&style, Kind::Access, "x", Duration::from_millis(2001));
+            changes.set(&style, Kind::Access, "x", Some(Duration::from_millis(2001)));
             let mut response = Response::default();
             changes.send(&mut response);
             assert_eq!(response.headers()[header::SET_COOKIE], expected);
@@ -189,7 +192,7 @@ mod tests {
     fn clearing_replaces_what_was_set_and_each_name_goes_once() {
         let style = style("https://id.example.com", None);
         let changes = CookieChanges::default();
-        changes.set(&style, Kind::Refresh, "x", Duration::from_secs(1));
+        changes.set(&style, Kind::Refresh, "x", Some(Duration::from_secs(1)));
         changes.clear(&style);
         let mut response = Response::default();
         changes.send(&mut response);

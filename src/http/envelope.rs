@@ -13,6 +13,7 @@ use super::origins::Origins;
 use super::problem::{Code, Problem};
 use crate::crypto::keyring::CsrfMatch;
 use crate::domain::session::Client;
+use crate::domain::time::Timestamp;
 use crate::flows::authenticate::Credentials;
 use crate::flows::mint::Issued;
 
@@ -110,15 +111,16 @@ impl Envelope {
 
     fn renew(&self, issued: &Issued) {
         let style = &self.web.cookies;
-        let access_life = issued.claims.exp.since(issued.at);
-        let refresh_life = issued.session.expires_at.since(issued.at);
+        let life = |until: Timestamp| issued.remember.then(|| until.since(issued.at));
+        let access_life = life(issued.claims.exp);
+        let refresh_life = life(issued.session.expires_at);
         self.changes.set(style, Kind::Access, &issued.access_token, access_life);
         self.changes.set(style, Kind::Refresh, &issued.refresh_token, refresh_life);
     }
 
     fn set_csrf(&self, issued: &Issued) {
         let value = self.web.app.keys.active().csrf_token(issued.session.id);
-        let life = issued.session.ends_at.since(issued.at);
+        let life = issued.remember.then(|| issued.session.ends_at.since(issued.at));
         self.changes.set(&self.web.cookies, Kind::Csrf, &value, life);
     }
 }

@@ -23,6 +23,7 @@ mod outage;
 mod pages;
 mod refresh;
 mod register;
+mod remember;
 mod review;
 mod rotation;
 mod sessions;

@@ -43,6 +43,7 @@ async fn a_client_that_hangs_up_during_its_login_has_not_failed() {
             address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
             client: Client::default(),
             replaces: None,
+            remember: true,
         };
         let email = Email::parse(ANA).unwrap();
         let password = Password::present(PASSWORD).unwrap();

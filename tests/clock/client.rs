@@ -98,7 +98,7 @@ fn ana() -> (Email, Password) {
 }
 
 fn visitor() -> Visitor {
-    Visitor { address: None, client: Client::default(), replaces: None }
+    Visitor { address: None, client: Client::default(), replaces: None, remember: true }
 }
 
 fn bearer(token: &str) -> Credentials<'_> {

@@ -46,6 +46,7 @@ impl Issuer {
             sec: Secret::from_bytes(unique()),
             iat: at,
             exp: at.plus(ACCESS_TTL),
+            remember: true,
         };
         let refresh = refresh::seal(&refresh_claims, &keys, Nonce::from_bytes([9; 32])).unwrap();
         Self { keys, access, refresh }

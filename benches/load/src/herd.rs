@@ -84,6 +84,7 @@ impl Herd {
                     sec: held.secret.clone(),
                     iat: now,
                     exp: held.session.expires_at,
+                    remember: true,
                 };
                 Ok(Jar {
                     access: self.access(held, now)?,

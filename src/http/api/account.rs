@@ -8,7 +8,7 @@ use super::answers::{ChangePasswordOk, DeleteAccountOk};
 use super::auth::signed_in;
 use super::refused::{BODY, GUARD, Refused, codes};
 use super::types::{CurrentPassword, Delivery, PasswordChange};
-use crate::flows;
+use crate::flows::{self, login::Visitor};
 use crate::http::body::Body;
 use crate::http::guard::{CsrfHeader, Guarded};
 
@@ -39,9 +39,14 @@ impl AccountApi {
         let Guarded { caller, envelope } = guarded;
         let app = &envelope.web.app;
         let (current, new) = body.0.parse(app.config.password_rules())?;
-        let (address, client) = (envelope.address, envelope.client());
-        let changed = flows::password::change(app, &caller, current, new, address, client).await;
-        let issued = changed?;
+        let cookie = envelope.lenient_credentials().refresh;
+        let visitor = Visitor {
+            address: envelope.address,
+            client: envelope.client(),
+            replaces: None,
+            remember: cookie.is_none_or(|token| flows::refresh::is_remembered(app, token)),
+        };
+        let issued = flows::password::change(app, &caller, current, new, visitor).await?;
         let delivery = if caller.by_cookie { Delivery::Cookie } else { Delivery::Body };
         Ok(ChangePasswordOk::Ok(Json(signed_in(&envelope, &issued, delivery, "Password changed"))))
     }

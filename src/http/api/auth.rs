@@ -47,8 +47,9 @@ impl AuthApi {
         body: Body<Credentials>,
     ) -> Result<RegisterOk, Refused<Register>> {
         let app = &envelope.web.app;
-        let (email, password, delivery) = body.0.parse(Some(app.config.password_rules()))?;
-        let visitor = visitor(&envelope, delivery);
+        let (email, password) = body.0.parse(Some(app.config.password_rules()))?;
+        let delivery = body.0.delivery();
+        let visitor = visitor(&envelope, &body.0);
         let issued = flows::register::register(app, email, password, visitor).await?;
         let tokens = deliver(&envelope, &issued, delivery);
         Ok(RegisterOk::Created(Json(Registered {
@@ -72,8 +73,9 @@ impl AuthApi {
         envelope: Envelope,
         body: Body<Credentials>,
     ) -> Result<LoginOk, Refused<Login>> {
-        let (email, password, delivery) = body.0.parse(None)?;
-        let visitor = visitor(&envelope, delivery);
+        let (email, password) = body.0.parse(None)?;
+        let delivery = body.0.delivery();
+        let visitor = visitor(&envelope, &body.0);
         let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
         Ok(LoginOk::Ok(Json(signed_in(&envelope, &issued, delivery, "Login successful"))))
     }
@@ -175,15 +177,16 @@ impl AuthApi {
 }
 
 /// Who signs in. A sign-in by cookie replaces the session whose cookie it is sent with.
-fn visitor(envelope: &Envelope, delivery: Delivery) -> Visitor {
+fn visitor(envelope: &Envelope, wanted: &Credentials) -> Visitor {
     let credentials = envelope.lenient_credentials();
-    let replaces = match delivery {
+    let replaces = match wanted.delivery() {
         Delivery::Cookie if credentials.bearer.is_none() => {
             flows::logout::find_session(&envelope.web.app, None, &credentials).0
         }
         Delivery::Cookie | Delivery::Body => None,
     };
-    Visitor { address: envelope.address, client: envelope.client(), replaces }
+    let remember = wanted.remember();
+    Visitor { address: envelope.address, client: envelope.client(), replaces, remember }
 }
 
 /// The answer to a sign-in, whose tokens are handed out.

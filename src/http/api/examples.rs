@@ -30,6 +30,7 @@ impl Example for Credentials {
             email: "ana@example.com".to_owned(),
             password: "correct horse battery".to_owned(),
             delivery: Some(Delivery::Cookie),
+            remember: None,
         }
     }
 }

@@ -82,21 +82,22 @@ pub struct Credentials {
     /// Where the tokens are wanted; `cookie` when left out.
     #[oai(skip_serializing_if_is_none)]
     pub(super) delivery: Option<Delivery>,
+    /// Whether to stay signed in when the browser's window is closed; `true` when left out. With
+    /// `false` the cookies have no `Max-Age`, and the session ends after a day at the latest.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) remember: Option<bool>,
 }
 
 impl Credentials {
     /// Parses both; `rules` are those for the password of a new account, `None` at a login.
-    pub(super) fn parse(
-        &self,
-        rules: Option<PasswordRules>,
-    ) -> Result<(Email, Password, Delivery), Problem> {
+    pub(super) fn parse(&self, rules: Option<PasswordRules>) -> Result<(Email, Password), Problem> {
         let email = Email::parse(&self.email);
         let password = match rules {
             Some(rules) => Password::choose(&self.password, rules),
             None => Password::present(&self.password),
         };
         match (email, password) {
-            (Ok(email), Ok(password)) => Ok((email, password, self.delivery.unwrap_or_default())),
+            (Ok(email), Ok(password)) => Ok((email, password)),
             (email, password) => {
                 let error = |field: &str, message| FieldError { field: field.to_owned(), message };
                 let email = email.err().map(|e| error("/email", e.to_string()));
@@ -104,6 +105,16 @@ impl Credentials {
                 Err(Problem::fields(email.into_iter().chain(password).collect()))
             }
         }
+    }
+
+    /// Where the tokens are wanted.
+    pub(super) fn delivery(&self) -> Delivery {
+        self.delivery.unwrap_or_default()
+    }
+
+    /// Whether the sign-in is to outlive the browser's window.
+    pub(super) fn remember(&self) -> bool {
+        self.remember.unwrap_or(true)
     }
 }
 

@@ -9,8 +9,8 @@ pub struct Cookie {
     pub value: String,
     /// As they were sent, in order, without `Max-Age`.
     pub attributes: Vec<String>,
-    /// In seconds.
-    pub max_age: u64,
+    /// In seconds. `None`: it goes with the browser's window.
+    pub max_age: Option<u64>,
 }
 
 impl Cookie {
@@ -20,17 +20,17 @@ impl Cookie {
         let (name, value) = parts.next().unwrap().split_once('=').unwrap();
         let (ages, attributes): (Vec<_>, Vec<_>) =
             parts.map(str::to_owned).partition(|part| part.starts_with("Max-Age="));
-        assert_eq!(ages.len(), 1, "one Max-Age: {line}");
+        assert!(ages.len() <= 1, "one Max-Age: {line}");
         Self {
             name: name.to_owned(),
             value: value.to_owned(),
             attributes,
-            max_age: ages[0]["Max-Age=".len()..].parse().unwrap(),
+            max_age: ages.first().map(|age| age["Max-Age=".len()..].parse().unwrap()),
         }
     }
 
     pub fn is_cleared(&self) -> bool {
-        self.max_age == 0 && self.value.is_empty()
+        self.max_age == Some(0) && self.value.is_empty()
     }
 }
 
@@ -42,7 +42,7 @@ impl Jar {
     /// Keeps what a response sets and drops what it clears.
     pub fn keep(&mut self, cookies: &[Cookie]) {
         for cookie in cookies {
-            if cookie.max_age == 0 {
+            if cookie.max_age == Some(0) {
                 self.0.remove(&cookie.name);
             } else {
                 self.0.insert(cookie.name.clone(), cookie.clone());
@@ -64,7 +64,7 @@ impl Jar {
             name: name.to_owned(),
             value: value.to_owned(),
             attributes: Vec::new(),
-            max_age: 1,
+            max_age: Some(1),
         }]);
     }
 
