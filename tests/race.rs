@@ -54,7 +54,10 @@ impl Running {
 
     async fn register(&self) -> Issued {
         let (email, password) = ana();
-        register::register(&self.app, email, password, visitor()).await.unwrap()
+        match register::register(&self.app, email, password, visitor()).await.unwrap() {
+            register::Registered::SignedIn(issued) => *issued,
+            register::Registered::Pending(_) => unreachable!("nothing is to be verified"),
+        }
     }
 
     /// Presents `token` `times` times at once.

@@ -65,6 +65,7 @@ const DEFAULT_FILE: &str = "doorward.toml";
 /// # Ok::<(), String>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Config {
     /// Address and port to serve on; port 0 lets the system choose.
     pub listen: SocketAddr,
@@ -96,6 +97,8 @@ pub struct Config {
     pub max_sessions_per_user: u32,
     /// Who may register.
     pub registration: Registration,
+    /// Sign in only who has verified their address.
+    pub require_verified_email: bool,
     /// Other origins whose pages may call, with credentials.
     pub allowed_origins: Vec<Origin>,
     /// Networks whose `X-Forwarded-For` is believed.
@@ -141,6 +144,7 @@ impl Default for Config {
             auto_refresh: true,
             max_sessions_per_user: 50,
             registration: Registration::default(),
+            require_verified_email: false,
             allowed_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             cookie_domain: None,

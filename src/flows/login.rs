@@ -37,6 +37,8 @@ pub enum Refusal {
     InvalidCredentials,
     /// The right password of a disabled account.
     AccountDisabled,
+    /// The right password of an account whose address has yet to be verified.
+    EmailNotVerified,
     /// The server's own fault.
     Internal(Fault),
 }
@@ -98,6 +100,9 @@ async fn check(app: &App, email: &Email, password: &Password) -> Result<Option<C
     };
     if user.disabled_at.is_some() {
         return Err(Refusal::AccountDisabled);
+    }
+    if app.config.require_verified_email && !user.is_verified {
+        return Err(Refusal::EmailNotVerified);
     }
     let rehashed = match found {
         Match::RightButOutdated => {

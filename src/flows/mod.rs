@@ -10,6 +10,7 @@ pub mod logout;
 pub mod me;
 pub mod mint;
 pub mod password;
+pub mod recovery;
 pub mod refresh;
 pub mod register;
 pub mod sessions;

@@ -68,7 +68,7 @@ pub async fn delete_account(
 
 /// The caller's account, if the password is theirs. Counts as an attempt to sign in: whoever has
 /// found an open browser is not to guess on.
-async fn confirm(
+pub(super) async fn confirm(
     app: &App,
     caller: &Caller,
     password: Password,

@@ -2,14 +2,16 @@
 
 use super::login::Visitor;
 use super::mint::{Issued, Opening};
+use super::recovery::new_token;
 use crate::app::App;
 use crate::clock::random;
 use crate::config::Registration;
-use crate::domain::account::Email;
+use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::domain::id::UserId;
 use crate::domain::password::Password;
 use crate::domain::throttle::RetryAfter;
+use crate::domain::time::Now;
 use crate::fault::Fault;
 use crate::metric;
 use crate::store::NewUser;
@@ -33,13 +35,22 @@ impl<F: Into<Fault>> From<F> for Refusal {
     }
 }
 
-/// Makes an account and starts its first session.
+/// What became of a registration.
+pub enum Registered {
+    /// The account is there and signed in.
+    SignedIn(Box<Issued>),
+    /// A mail is on its way: the address has to be verified first. This is what the account looks like,
+    /// if it was not there before.
+    Pending(User),
+}
+
+/// Makes an account and starts its first session, unless its address has to be verified first.
 pub async fn register(
     app: &App,
     email: Email,
     password: Password,
     visitor: Visitor,
-) -> Result<Issued, Refusal> {
+) -> Result<Registered, Refusal> {
     if app.config.registration == Registration::Closed {
         return Err(Refusal::Closed);
     }
@@ -58,8 +69,8 @@ async fn create(
     email: Email,
     password: Password,
     visitor: Visitor,
-    now: crate::domain::time::Now,
-) -> Result<Issued, Refusal> {
+    now: Now,
+) -> Result<Registered, Refusal> {
     let salt = random(&*app.entropy)?;
     let user = NewUser {
         id: UserId::new(now.wall, &random(&*app.entropy)?),
@@ -68,9 +79,30 @@ async fn create(
         role: Role::User,
         is_verified: false,
     };
+    if app.config.require_verified_email {
+        return pend(app, user, visitor, now).await;
+    }
     let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     let started = app.store.register(user, opening.new.clone(), now).await?;
     let started = started.ok_or(Refusal::EmailTaken)?;
     metrics::counter!(metric::SIGN_INS, "how" => "register").increment(1);
-    Ok(opening.mint(app, started, now)?)
+    Ok(Registered::SignedIn(Box::new(opening.mint(app, started, now)?)))
+}
+
+/// Makes an account that has yet to be verified. Who asks does not learn whether it was there before.
+async fn pend(app: &App, new: NewUser, visitor: Visitor, now: Now) -> Result<Registered, Refusal> {
+    let limited = app.throttles.mail(&new.email, visitor.address, now);
+    limited.map_err(Refusal::TooManyAttempts)?;
+    let user = User {
+        id: new.id,
+        email: new.email.clone(),
+        role: new.role,
+        is_verified: new.is_verified,
+        disabled_at: None,
+        created_at: now.wall,
+        updated_at: now.wall,
+    };
+    let token = new_token(app, now)?;
+    app.store.register_unverified(new, token, visitor.client, now).await?;
+    Ok(Registered::Pending(user))
 }

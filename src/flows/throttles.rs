@@ -16,6 +16,12 @@ const LOGIN_ACCOUNT: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
 /// Registrations from one address.
 const REGISTER: Limit = Limit { attempts: 20, window_ms: 60 * MINUTE };
 
+/// Mails to one address, and those that are asked for from one.
+const MAIL_ACCOUNT: Limit = Limit { attempts: 5, window_ms: 60 * MINUTE };
+const MAIL: Limit = Limit { attempts: 30, window_ms: 60 * MINUTE };
+/// Links that are tried from one address.
+const REDEEM: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
+
 /// How many keys each limit remembers: tens of MiB at the very most, whatever is thrown at it.
 const CAPACITY: usize = 50_000;
 
@@ -29,6 +35,9 @@ struct Tables {
     login_pair: Throttle<(AccountKey, IpAddr)>,
     login_account: Throttle<AccountKey>,
     register: Throttle<IpAddr>,
+    mail_account: Throttle<AccountKey>,
+    mail: Throttle<IpAddr>,
+    redeem: Throttle<IpAddr>,
 }
 
 /// A counted login. It is taken back when it is dropped, unless it [failed](Self::failed): a
@@ -66,6 +75,9 @@ impl Throttles {
                 login_pair: Throttle::new(LOGIN_PAIR, CAPACITY),
                 login_account: Throttle::new(LOGIN_ACCOUNT, CAPACITY),
                 register: Throttle::new(REGISTER, CAPACITY),
+                mail_account: Throttle::new(MAIL_ACCOUNT, CAPACITY),
+                mail: Throttle::new(MAIL, CAPACITY),
+                redeem: Throttle::new(REDEEM, CAPACITY),
             })
         }))
     }
@@ -84,7 +96,7 @@ impl Throttles {
         address: Option<IpAddr>,
         now: Now,
     ) -> Result<LoginAttempt<'_>, RetryAfter> {
-        let account = *blake3::hash(email.as_str().as_bytes()).as_bytes();
+        let account = account_key(email);
         let pair = (account, bucket(address));
         let at = now.steady.as_millis();
         self.with(Ok(()), |tables| {
@@ -95,6 +107,28 @@ impl Throttles {
                 .inspect_err(|_| tables.login_pair.refund(&pair, at))
         })?;
         Ok(LoginAttempt { throttles: self, pair, at, has_failed: false })
+    }
+
+    /// Counts a request for a mail, whether or not one is sent.
+    pub(super) fn mail(
+        &self,
+        email: &Email,
+        address: Option<IpAddr>,
+        now: Now,
+    ) -> Result<(), RetryAfter> {
+        let (account, from) = (account_key(email), bucket(address));
+        let at = now.steady.as_millis();
+        self.with(Ok(()), |tables| {
+            tables.mail.attempt(from, at)?;
+            tables.mail_account.attempt(account, at).inspect_err(|_| {
+                tables.mail.refund(&from, at);
+            })
+        })
+    }
+
+    /// Counts the use of a link.
+    pub(super) fn redeem(&self, address: Option<IpAddr>, now: Now) -> Result<(), RetryAfter> {
+        self.with(Ok(()), |tables| tables.redeem.attempt(bucket(address), now.steady.as_millis()))
     }
 
     /// Counts a registration.
@@ -108,6 +142,10 @@ impl Throttles {
             tables.register.refund(&bucket(address), now.steady.as_millis());
         });
     }
+}
+
+fn account_key(email: &Email) -> AccountKey {
+    *blake3::hash(email.as_str().as_bytes()).as_bytes()
 }
 
 /// Strangers without an address share one bucket.

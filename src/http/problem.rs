@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
-use crate::flows::{authenticate, login, password, refresh, register};
+use crate::flows::{authenticate, login, password, recovery, refresh, register};
 use crate::metric;
 
 /// The media type of all errors.
@@ -83,6 +83,12 @@ codes! {
     Forbidden = FORBIDDEN, "forbidden", "Not allowed.";
     /// There is no such thing, or it is another user's.
     NotFound = NOT_FOUND, "not_found", "There is nothing here.";
+    /// The password is right, but the address has yet to be verified: `resendVerification` sends the
+    /// link again.
+    EmailNotVerified = FORBIDDEN, "email_not_verified", "Verify the e-mail address first.";
+    /// The one-time token is not one of Doorward's, was used, has expired or is for something else.
+    /// Ask for another mail.
+    InvalidToken = FORBIDDEN, "invalid_token", "This link is not valid any more. Ask for another one.";
     /// The current password is another one; nothing was changed. It counts like a failed login.
     WrongPassword = FORBIDDEN, "wrong_password", "The current password is another one.";
     /// The path does not have that method; `Allow` lists those that it has.
@@ -215,6 +221,7 @@ impl From<login::Refusal> for Problem {
             login::Refusal::TooManyAttempts(wait) => wait.into(),
             login::Refusal::InvalidCredentials => Code::InvalidCredentials.into(),
             login::Refusal::AccountDisabled => Code::AccountDisabled.into(),
+            login::Refusal::EmailNotVerified => Code::EmailNotVerified.into(),
             login::Refusal::Internal(fault) => fault.into(),
         }
     }
@@ -227,6 +234,17 @@ impl From<password::Refusal> for Problem {
             password::Refusal::WrongPassword => Code::WrongPassword.into(),
             password::Refusal::SessionExpired => Code::SessionExpired.into(),
             password::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<recovery::Refusal> for Problem {
+    fn from(refusal: recovery::Refusal) -> Self {
+        match refusal {
+            recovery::Refusal::TooManyAttempts(wait) => wait.into(),
+            recovery::Refusal::InvalidToken => Code::InvalidToken.into(),
+            recovery::Refusal::EmailTaken => Code::EmailTaken.into(),
+            recovery::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

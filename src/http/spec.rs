@@ -13,7 +13,16 @@ use super::problem::Code;
 const OPENAPI: &str = "3.0.3";
 
 /// Fields of objects where others are refused.
-const CLOSED: [&str; 4] = ["Credentials", "CurrentPassword", "PasswordChange", "RefreshToken"];
+const CLOSED: [&str; 8] = [
+    "Credentials",
+    "CurrentPassword",
+    "EmailAddress",
+    "EmailChange",
+    "OneTimeToken",
+    "PasswordChange",
+    "PasswordReset",
+    "RefreshToken",
+];
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
 const RENAMED: [(&str, &str); 2] =

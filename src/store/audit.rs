@@ -26,6 +26,16 @@ pub enum Event {
     RoleChanged,
     /// An account's password was changed.
     PasswordChanged,
+    /// Somebody has asked for a link to reset the password.
+    PasswordResetRequested,
+    /// The address was shown to be the user's.
+    EmailVerified,
+    /// Somebody has asked for another address.
+    EmailChangeRequested,
+    /// The account has another address.
+    EmailChanged,
+    /// The account has its former address back.
+    EmailChangeUndone,
     /// An account was disabled.
     Disabled,
     /// An account was enabled again.
@@ -54,6 +64,11 @@ impl Event {
             Self::RefreshTokenForeign => "refresh_token_foreign",
             Self::RoleChanged => "role_changed",
             Self::PasswordChanged => "password_changed",
+            Self::PasswordResetRequested => "password_reset_requested",
+            Self::EmailVerified => "email_verified",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailChanged => "email_changed",
+            Self::EmailChangeUndone => "email_change_undone",
             Self::Disabled => "user_disabled",
             Self::Enabled => "user_enabled",
             Self::Deleted => "user_deleted",

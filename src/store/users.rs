@@ -177,7 +177,7 @@ impl Store {
     }
 }
 
-fn insert(
+pub(super) fn insert(
     work: &Work<'_>,
     new: &NewUser,
     client: &Client,
@@ -205,7 +205,7 @@ fn insert(
 }
 
 /// The user of an account, if it is as it was when its password was checked.
-fn unchanged(work: &Work<'_>, checked: &Account) -> rusqlite::Result<Option<User>> {
+pub(super) fn unchanged(work: &Work<'_>, checked: &Account) -> rusqlite::Result<Option<User>> {
     let account = by_id(work.sql, checked.user.id).optional()?;
     let same = |now: &Account| {
         now.password_hash == checked.password_hash && now.user.disabled_at.is_none()
@@ -213,7 +213,7 @@ fn unchanged(work: &Work<'_>, checked: &Account) -> rusqlite::Result<Option<User
     Ok(account.filter(same).map(|account| account.user))
 }
 
-fn apply(
+pub(super) fn apply(
     work: &mut Work<'_>,
     user: &User,
     change: &UserChange,
@@ -234,6 +234,7 @@ fn apply(
     };
     if let Some(reason) = end {
         sessions::end(work, Which::AllOf(user.id), reason, now)?;
+        work.void_one_time_tokens(user.id)?;
     }
     match set {
         Some((column, value)) => work.sql.execute(

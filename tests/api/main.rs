@@ -21,6 +21,7 @@ mod logout;
 mod origins;
 mod outage;
 mod pages;
+mod recovery;
 mod refresh;
 mod register;
 mod remember;

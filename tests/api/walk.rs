@@ -6,9 +6,12 @@ use crate::harness::spec::{Operation, operations};
 use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
-const OPERATION_IDS: [&str; 11] = [
+const OPERATION_IDS: [&str; 18] = [
+    "changeEmail",
     "changePassword",
+    "confirmEmail",
     "deleteAccount",
+    "forgotPassword",
     "getKeys",
     "getMe",
     "listSessions",
@@ -17,11 +20,22 @@ const OPERATION_IDS: [&str; 11] = [
     "logoutAll",
     "refresh",
     "register",
+    "resendVerification",
+    "resetPassword",
     "revokeSession",
+    "undoEmailChange",
+    "verifyEmail",
 ];
 
-const PROTECTED: [&str; 6] =
-    ["changePassword", "deleteAccount", "getMe", "listSessions", "logoutAll", "revokeSession"];
+const PROTECTED: [&str; 7] = [
+    "changeEmail",
+    "changePassword",
+    "deleteAccount",
+    "getMe",
+    "listSessions",
+    "logoutAll",
+    "revokeSession",
+];
 
 fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a> {
     let path = operation.path.replace("{sessionId}", parameter);

@@ -25,6 +25,7 @@ fn nothing_set_gives_the_documented_defaults() {
         ("auto_refresh", "true"),
         ("max_sessions_per_user", "50"),
         ("registration", "open"),
+        ("require_verified_email", "false"),
         ("allowed_origins", "(none)"),
         ("trusted_proxies", "(none)"),
         ("cookie_domain", "(unset)"),

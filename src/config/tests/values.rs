@@ -19,6 +19,7 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
     ("auto_refresh", "false", "false", "false"),
     ("max_sessions_per_user", "3", "3", "3"),
     ("registration", r#""closed""#, "closed", "closed"),
+    ("require_verified_email", "true", "true", "true"),
     (
         "allowed_origins",
         r#"["https://a.example", "http://localhost:3000"]"#,

@@ -128,6 +128,22 @@ pub(super) enum DeleteAccountOk {
     NoContent,
 }
 
+/// Of what sends a mail.
+#[derive(ApiResponse)]
+pub(super) enum Accepted {
+    /// A mail will be sent, if there is anybody to write to.
+    #[oai(status = 202)]
+    Accepted(Json<Message>),
+}
+
+/// Of what a link does.
+#[derive(ApiResponse)]
+pub(super) enum DoneOk {
+    /// It was done, and the token is used up.
+    #[oai(status = 200)]
+    Ok(Json<Message>),
+}
+
 /// Of `getMe`.
 #[derive(ApiResponse)]
 pub(super) enum GetMeOk {

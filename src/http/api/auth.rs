@@ -23,7 +23,8 @@ codes! {
     /// Of `register`.
     Register = [BODY] + CsrfFailed + EmailTaken + RegistrationClosed + TooManyAttempts;
     /// Of `login`.
-    Login = [BODY] + CsrfFailed + InvalidCredentials + AccountDisabled + TooManyAttempts;
+    Login = [BODY] + CsrfFailed + InvalidCredentials + AccountDisabled + EmailNotVerified
+        + TooManyAttempts;
     /// Of `refresh`.
     Refresh = [BODY] + CsrfFailed + NoRefreshToken + InvalidRefreshToken + RefreshTokenReused;
     /// Of `logout`.
@@ -39,7 +40,9 @@ impl AuthApi {
     /// Make an account
     ///
     /// Makes an account with the role `user` and signs it in on this device, as `login` does:
-    /// `delivery` says where the tokens go.
+    /// `delivery` says where the tokens go. Where addresses have to be verified first, nobody is signed
+    /// in and there is no `session`: a mail is sent, also to an address that has an account, and the
+    /// answer is the same.
     #[oai(path = "/register", method = "post", operation_id = "register")]
     async fn register(
         &self,
@@ -50,15 +53,28 @@ impl AuthApi {
         let (email, password) = body.0.parse(Some(app.config.password_rules()))?;
         let delivery = body.0.delivery();
         let visitor = visitor(&envelope, &body.0);
-        let issued = flows::register::register(app, email, password, visitor).await?;
-        let tokens = deliver(&envelope, &issued, delivery);
-        Ok(RegisterOk::Created(Json(Registered {
-            message: "Registration successful".to_owned(),
-            user: User::from(&issued.user),
-            session: Some(own_session(&issued)),
-            access_token_expires_in: Some(seconds(&issued)),
-            access_token: tokens.0,
-            refresh_token: tokens.1,
+        let registered = flows::register::register(app, email, password, visitor).await?;
+        let message = "Registration successful".to_owned();
+        Ok(RegisterOk::Created(Json(match registered {
+            flows::register::Registered::Pending(user) => Registered {
+                message,
+                user: User::from(&user),
+                session: None,
+                access_token_expires_in: None,
+                access_token: None,
+                refresh_token: None,
+            },
+            flows::register::Registered::SignedIn(issued) => {
+                let tokens = deliver(&envelope, &issued, delivery);
+                Registered {
+                    message,
+                    user: User::from(&issued.user),
+                    session: Some(own_session(&issued)),
+                    access_token_expires_in: Some(seconds(&issued)),
+                    access_token: tokens.0,
+                    refresh_token: tokens.1,
+                }
+            }
         })))
     }
 
@@ -234,6 +250,6 @@ fn seconds(issued: &Issued) -> i64 {
     i64::try_from(issued.access_token_expires_in()).unwrap_or(i64::MAX)
 }
 
-fn message(text: &str) -> Json<Message> {
+pub(super) fn message(text: &str) -> Json<Message> {
     Json(Message { message: text.to_owned() })
 }

@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::types::{
-    Credentials, CurrentPassword, Delivery, Key, KeyList, KeyState, Message, PasswordChange,
-    RefreshToken, Refreshed, Registered, Role, Session, SessionList, SignedIn, Time, User,
+    Credentials, CurrentPassword, Delivery, EmailAddress, EmailChange, Key, KeyList, KeyState,
+    Message, OneTimeToken, PasswordChange, PasswordReset, RefreshToken, Refreshed, Registered,
+    Role, Session, SessionList, SignedIn, Time, User,
 };
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
@@ -23,6 +24,7 @@ const EXPIRES: Timestamp = Timestamp::from_millis(1_798_046_020_000);
 // Shortened, so that nobody takes them for real ones.
 const ACCESS_TOKEN: &str = "v4.public.eyJpc3MiOi…";
 const REFRESH_TOKEN: &str = "v4.local.3maOw6vDGz…";
+const ONE_TIME_TOKEN: &str = "AZC4oAAAcACAAAAAAAAAAQ.Zf3k…";
 
 impl Example for Credentials {
     fn example() -> Self {
@@ -47,6 +49,36 @@ impl Example for PasswordChange {
 impl Example for CurrentPassword {
     fn example() -> Self {
         Self { password: "correct horse battery".to_owned() }
+    }
+}
+
+impl Example for EmailAddress {
+    fn example() -> Self {
+        Self { email: "ana@example.com".to_owned() }
+    }
+}
+
+impl Example for OneTimeToken {
+    fn example() -> Self {
+        Self { token: ONE_TIME_TOKEN.to_owned() }
+    }
+}
+
+impl Example for PasswordReset {
+    fn example() -> Self {
+        Self {
+            token: ONE_TIME_TOKEN.to_owned(),
+            new_password: "staple, upright and shiny".to_owned(),
+        }
+    }
+}
+
+impl Example for EmailChange {
+    fn example() -> Self {
+        Self {
+            new_email: "ana.maria@example.com".to_owned(),
+            password: "correct horse battery".to_owned(),
+        }
     }
 }
 

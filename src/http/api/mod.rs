@@ -5,6 +5,7 @@ mod answers;
 mod auth;
 pub(in crate::http) mod examples;
 mod keys;
+mod recovery;
 pub mod refused;
 mod sessions;
 pub mod types;
@@ -16,7 +17,7 @@ use poem_openapi::{ContactObject, LicenseObject, OpenApiService, ServerObject, T
 pub(super) enum Tag {
     /// Making an account, signing in and out, staying signed in.
     Auth,
-    /// The caller's own account: its password, its end.
+    /// The own account: its password, its e-mail address, its end.
     Account,
     /// The devices that the caller is signed in on: seeing them, signing one out.
     Sessions,
@@ -25,7 +26,13 @@ pub(super) enum Tag {
 }
 
 /// All operations.
-pub(super) type Api = (auth::AuthApi, account::AccountApi, sessions::SessionsApi, keys::KeysApi);
+pub(super) type Api = (
+    auth::AuthApi,
+    account::AccountApi,
+    recovery::RecoveryApi,
+    sessions::SessionsApi,
+    keys::KeysApi,
+);
 
 const DESCRIPTION: &str = "\
 Doorward signs users in and keeps them signed in.
@@ -51,7 +58,13 @@ pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
 /// The service that routes to the operations and knows their spec.
 pub(super) fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(
-        (auth::AuthApi, account::AccountApi, sessions::SessionsApi, keys::KeysApi),
+        (
+            auth::AuthApi,
+            account::AccountApi,
+            recovery::RecoveryApi,
+            sessions::SessionsApi,
+            keys::KeysApi,
+        ),
         "Doorward",
         env!("CARGO_PKG_VERSION"),
     )

@@ -159,11 +159,78 @@ pub struct CurrentPassword {
 impl CurrentPassword {
     /// The password.
     pub(super) fn parse(&self) -> Result<Password, Problem> {
-        Password::present(&self.password).map_err(|error| {
-            let message = error.to_string();
-            Problem::fields(vec![FieldError { field: "/password".to_owned(), message }])
-        })
+        Password::present(&self.password).map_err(|error| field("/password", &error))
     }
+}
+
+/// An e-mail address.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example)]
+pub struct EmailAddress {
+    /// The e-mail address; case does not matter.
+    #[oai(validator(max_length = 254))]
+    pub(super) email: String,
+}
+
+impl EmailAddress {
+    /// The address.
+    pub(super) fn parse(&self) -> Result<Email, Problem> {
+        Email::parse(&self.email).map_err(|error| field("/email", &error))
+    }
+}
+
+/// What a link in a mail holds.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example)]
+pub struct OneTimeToken {
+    /// The `token` of the link.
+    #[oai(validator(max_length = 128))]
+    pub(super) token: String,
+}
+
+/// Another password, by a link.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example, rename_all = "camelCase")]
+pub struct PasswordReset {
+    /// The `token` of the link.
+    #[oai(validator(max_length = 128))]
+    pub(super) token: String,
+    /// The new password, by the rules for new accounts.
+    #[oai(validator(max_length = 1024))]
+    pub(super) new_password: String,
+}
+
+impl PasswordReset {
+    /// The new password.
+    pub(super) fn parse(&self, rules: PasswordRules) -> Result<Password, Problem> {
+        Password::choose(&self.new_password, rules).map_err(|error| field("/newPassword", &error))
+    }
+}
+
+/// Another e-mail address for the account.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example, rename_all = "camelCase")]
+pub struct EmailChange {
+    /// The new address.
+    #[oai(validator(max_length = 254))]
+    pub(super) new_email: String,
+    /// The current password.
+    #[oai(validator(max_length = 1024))]
+    pub(super) password: String,
+}
+
+impl EmailChange {
+    /// The address and the password.
+    pub(super) fn parse(&self) -> Result<(Email, Password), Problem> {
+        let email = Email::parse(&self.new_email).map_err(|error| field("/newEmail", &error))?;
+        let password = Password::present(&self.password);
+        Ok((email, password.map_err(|error| field("/password", &error))?))
+    }
+}
+
+/// A field that is not as it must be.
+fn field(pointer: &str, error: &impl ToString) -> Problem {
+    Problem::fields(vec![FieldError { field: pointer.to_owned(), message: error.to_string() }])
 }
 
 /// A refresh token, for clients without a cookie jar. With cookies the object is empty, or the
