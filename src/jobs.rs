@@ -37,6 +37,7 @@ impl Jobs {
             let (idle, access) = (app.config.refresh_token_ttl, app.config.access_token_ttl);
             // In small steps, so that others get to write in between.
             while app.store.sweep(idle, access, app.clock.now()).await? > 0 {}
+            while app.store.sweep_one_time_tokens(app.clock.now()).await? > 0 {}
             Ok(())
         }));
         Self(jobs)

@@ -16,9 +16,9 @@ const SWEEP: u32 = 500;
 /// How many sessions one sweep looks at.
 const STRETCH: u32 = 10_000;
 
-/// Revocations are kept this much longer than an access token lives, in case the clock is set
-/// back after it was ahead.
-const REVOCATION_SLACK: Duration = Duration::from_secs(24 * 3600);
+/// Revocations are kept this much longer than an access token lives, and one-time tokens than they
+/// are good for, in case the clock is set back after it was ahead.
+const SLACK: Duration = Duration::from_secs(24 * 3600);
 
 impl Store {
     /// Writes a value: fails when the database does not take writes.
@@ -80,7 +80,7 @@ impl Store {
                 })
                 .await?;
         }
-        let before = now.wall.minus(access_token_ttl + REVOCATION_SLACK).as_millis();
+        let before = now.wall.minus(access_token_ttl + SLACK).as_millis();
         gone += self
             .write(move |work| {
                 work.sql
@@ -92,6 +92,21 @@ impl Store {
             })
             .await?;
         Ok(gone)
+    }
+
+    /// Removes some of the one-time tokens that have expired; how many went. They are kept for a while,
+    /// in case the clock is set back after it was ahead.
+    pub async fn sweep_one_time_tokens(&self, now: Now) -> Result<usize, Fault> {
+        let before = now.wall.minus(SLACK).as_millis();
+        self.write(move |work| {
+            work.sql
+                .prepare_cached(
+                    "DELETE FROM one_time_tokens WHERE id IN
+                         (SELECT id FROM one_time_tokens WHERE expires_at < ?1 LIMIT ?2)",
+                )?
+                .execute(params![before, SWEEP])
+        })
+        .await
     }
 
     /// Those in the next stretch of sessions that ended or expired before `before`. Younger ones

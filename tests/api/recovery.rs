@@ -301,6 +301,22 @@ async fn a_taken_address_is_not_told_to_who_asks() {
 }
 
 #[tokio::test]
+async fn expired_tokens_are_swept_and_no_others() {
+    let app = TestApp::start().await;
+    app.account(ANA).await;
+    for _ in 0..3 {
+        app.forgot("nobody@example.com").await.status(202);
+    }
+    app.clock.advance(DAY + HOUR);
+    app.forgot(ANA).await.status(202);
+    let sweep = async || app.app().store.sweep_one_time_tokens(app.now()).await.unwrap();
+    assert_eq!(sweep().await, 0, "they may be good again if the clock was ahead");
+    app.clock.advance(SECOND);
+    assert_eq!((sweep().await, sweep().await), (3, 0));
+    app.reset(&app.link(ANA, "reset_password"), NEW).await.ok();
+}
+
+#[tokio::test]
 async fn mails_are_limited_for_known_and_unknown_alike() {
     let app = TestApp::with(|config| config.throttle = true).await;
     app.account(ANA).await;
