@@ -14,6 +14,7 @@ mod account;
 mod cookies;
 mod csrf;
 mod edge;
+mod endings;
 mod guard;
 mod input;
 mod login;
