@@ -41,8 +41,8 @@ pub(super) struct Work<'a> {
     pub(super) sql: &'a Connection,
     /// Confirmations that are not written yet.
     pub(super) notes: &'a Notes,
-    /// What becomes invalid with the commit.
-    pub(super) revoked: Vec<Revocation>,
+    /// What becomes invalid with the commit, each with its `seq`.
+    pub(super) revoked: Vec<(i64, Revocation)>,
 }
 
 /// The writer's end that the store holds.
