@@ -39,6 +39,11 @@ impl Jobs {
             while app.store.sweep(idle, access, app.clock.now()).await? > 0 {}
             Ok(())
         }));
+        jobs.spawn(every(SWEEP, "audit sweep", Arc::clone(app), |app| async move {
+            let retention = app.config.audit_retention;
+            while app.store.sweep_audit(retention, app.clock.now()).await? > 0 {}
+            Ok(())
+        }));
         Self(jobs)
     }
 }

@@ -190,6 +190,7 @@ async fn a_changed_role_makes_older_access_tokens_stale() {
 }
 
 /// The last one could not be changed.
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 async fn another_admin(world: &World) {
     let root = world.user("root@example.com").await;
     let role = UserChange::Role(Role::Admin);
