@@ -53,15 +53,25 @@ fn no_operation_was_lost_on_the_way() {
         .map(|(_, operation)| operation["operationId"].as_str().expect("an id"))
         .collect();
     let expected = [
+        "createUser",
+        "deleteUser",
         "getKeys",
         "getMe",
+        "getUser",
+        "listAuditEvents",
+        "listEvents",
         "listSessions",
+        "listUserSessions",
+        "listUsers",
         "login",
         "logout",
         "logoutAll",
         "refresh",
         "register",
         "revokeSession",
+        "revokeUserSession",
+        "revokeUserSessions",
+        "updateUser",
     ];
     assert_eq!(ids, expected.into_iter().collect());
     assert_eq!(operations.len(), expected.len());
@@ -175,7 +185,7 @@ fn schemas_are_bounded_and_plain() {
             assert!(described, "{name}: {}", property.0);
         }
     }
-    for request in ["Credentials", "RefreshToken"] {
+    for request in ["Credentials", "RefreshToken", "NewUser", "UserChanges"] {
         assert_eq!(document["components"]["schemas"][request]["additionalProperties"], false);
     }
 }

@@ -10,9 +10,11 @@
 
 mod harness;
 
+mod admin;
 mod cookies;
 mod csrf;
 mod edge;
+mod events;
 mod guard;
 mod input;
 mod login;

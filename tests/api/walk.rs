@@ -2,26 +2,55 @@
 
 use std::collections::BTreeSet;
 
+use doorward::domain::claims::Role;
+use doorward::store::UserChange;
+
 use crate::harness::spec::{Operation, operations};
 use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
-const OPERATION_IDS: [&str; 9] = [
+const OPERATION_IDS: [&str; 19] = [
+    "createUser",
+    "deleteUser",
     "getKeys",
     "getMe",
+    "getUser",
+    "listAuditEvents",
+    "listEvents",
     "listSessions",
+    "listUserSessions",
+    "listUsers",
     "login",
     "logout",
     "logoutAll",
     "refresh",
     "register",
     "revokeSession",
+    "revokeUserSession",
+    "revokeUserSessions",
+    "updateUser",
 ];
 
-const PROTECTED: [&str; 4] = ["getMe", "listSessions", "logoutAll", "revokeSession"];
+const PROTECTED: [&str; 14] = [
+    "createUser",
+    "deleteUser",
+    "getMe",
+    "getUser",
+    "listAuditEvents",
+    "listEvents",
+    "listSessions",
+    "listUserSessions",
+    "listUsers",
+    "logoutAll",
+    "revokeSession",
+    "revokeUserSession",
+    "revokeUserSessions",
+    "updateUser",
+];
 
 fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a> {
     let path = operation.path.replace("{sessionId}", parameter);
+    let path = path.replace("{userId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }
@@ -100,10 +129,15 @@ async fn bad_input_is_a_problem_everywhere() {
     let app = TestApp::start().await;
     let bodies = operations();
     let bodies: Vec<_> = bodies.iter().filter(|it| it.has_body()).collect();
-    assert_eq!(bodies.len(), 4);
+    assert_eq!(bodies.len(), 6);
+    app.account("root@example.com").await;
+    app.operator("root@example.com", UserChange::Role(Role::Admin)).await;
+    let root = app.program("root@example.com").await.tokens.access;
     for operation in bodies {
         let send = |media_type: &str, body: &str| {
             let call = call(&app, operation, NOBODY).header("content-type", media_type);
+            // Whoever may not call is told that first.
+            let call = if operation.is_protected() { call.bearer(&root) } else { call };
             call.body(body)
         };
         let json = "application/json";

@@ -1,7 +1,9 @@
 //! The API, as poem-openapi sees it.
 
+mod admin;
 mod answers;
 mod auth;
+mod events;
 pub(in crate::http) mod examples;
 mod keys;
 pub mod refused;
@@ -19,10 +21,22 @@ pub(super) enum Tag {
     Sessions,
     /// The public keys, for other services that verify access tokens themselves.
     Keys,
+    /// What happened to the caller's account: sign-ins, refusals, changes.
+    Events,
+    /// Users, their sessions and the audit trail, for administrators: anybody else is refused.
+    Administration,
 }
 
 /// All operations.
-pub(super) type Api = (auth::AuthApi, sessions::SessionsApi, keys::KeysApi);
+pub(super) type Api = (
+    auth::AuthApi,
+    sessions::SessionsApi,
+    keys::KeysApi,
+    events::EventsApi,
+    admin::UsersApi,
+    admin::UserSessionsApi,
+    admin::AuditApi,
+);
 
 const DESCRIPTION: &str = "\
 Doorward signs users in and keeps them signed in.
@@ -48,7 +62,15 @@ pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
 /// The service that routes to the operations and knows their spec.
 pub(super) fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(
-        (auth::AuthApi, sessions::SessionsApi, keys::KeysApi),
+        (
+            auth::AuthApi,
+            sessions::SessionsApi,
+            keys::KeysApi,
+            events::EventsApi,
+            admin::UsersApi,
+            admin::UserSessionsApi,
+            admin::AuditApi,
+        ),
         "Doorward",
         env!("CARGO_PKG_VERSION"),
     )
