@@ -40,6 +40,11 @@ impl Jobs {
             while app.store.sweep_one_time_tokens(app.clock.now()).await? > 0 {}
             Ok(())
         }));
+        jobs.spawn(every(SWEEP, "audit sweep", Arc::clone(app), |app| async move {
+            let retention = app.config.audit_retention;
+            while app.store.sweep_audit(retention, app.clock.now()).await? > 0 {}
+            Ok(())
+        }));
         Self(jobs)
     }
 }

@@ -152,7 +152,7 @@ fn schemas_are_bounded_and_plain() {
             assert!(described, "{name}: {}", property.0);
         }
     }
-    for request in ["Credentials", "RefreshToken"] {
+    for request in ["Credentials", "RefreshToken", "NewUser", "UserChanges"] {
         assert_eq!(document["components"]["schemas"][request]["additionalProperties"], false);
     }
 }

@@ -189,6 +189,44 @@ async fn a_changed_role_makes_older_access_tokens_stale() {
     );
 }
 
+/// The last one could not be changed.
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+async fn another_admin(world: &World) {
+    let root = world.user("root@example.com").await;
+    let role = UserChange::Role(Role::Admin);
+    world.store.change_user(root.id, role, world.now()).await.unwrap();
+}
+
+/// Between two looks at the database this process changes a user, and then another one does.
+#[tokio::test]
+async fn of_two_changes_the_later_one_counts_whichever_process_makes_it() {
+    let world = World::new(POLICY);
+    another_admin(&world).await;
+    let ana = world.user("ana@example.com").await;
+    let user = world.sign_in(&ana).await.claims(world.now());
+    let mut admin = user.clone();
+    admin.identity.role = Role::Admin;
+    let other = world.second_store();
+    for (first, second, last) in
+        [(&world.store, &other, Role::User), (&other, &world.store, Role::Admin)]
+    {
+        let (before, good, stale) = match last {
+            Role::User => (Role::Admin, &user, &admin),
+            Role::Admin => (Role::User, &admin, &user),
+        };
+        // So that each of them makes a difference.
+        second.change_user(ana.id, UserChange::Role(last), world.now()).await.unwrap();
+        world.store.follow(world.now()).await.unwrap();
+        first.change_user(ana.id, UserChange::Role(before), world.now()).await.unwrap();
+        second.change_user(ana.id, UserChange::Role(last), world.now()).await.unwrap();
+        for _ in 0..2 {
+            world.store.follow(world.now()).await.unwrap();
+            assert_eq!(world.store.standing(good), Standing::Good, "{last:?}");
+            assert_eq!(world.store.standing(stale), Standing::Stale, "{last:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_password_change_and_a_disabled_account_end_all_sessions() {
     let password = UserChange::PasswordHash("$argon2id$other".to_owned());
@@ -437,6 +475,7 @@ async fn a_closed_store_takes_no_writes() {
 #[tokio::test]
 async fn a_user_that_was_read_is_forgotten_when_changed_here_or_by_another_process() {
     let world = World::new(POLICY);
+    another_admin(&world).await;
     let ana = world.user("ana@example.com").await;
     let other = world.second_store();
     for change in [

@@ -69,12 +69,21 @@ pub(super) static KEYS: &[Key] = keys! {
     argon2_parallelism: "lanes of one password hash", within(1..=16);
     log_format: "text (for people) or json (one object a line)";
     log_level: "error, warn, info, debug or trace";
+    audit_retention: "how long what happened to accounts is kept on record; at least a day", at_least_a_day;
 };
 
 fn at_least_a_second(raw: &Raw) -> Result<Duration, Refusal> {
     let value = Duration::read(raw)?;
     if value < Duration::from_secs(1) {
         return Err(raw.refuse("at least 1s"));
+    }
+    Ok(value)
+}
+
+fn at_least_a_day(raw: &Raw) -> Result<Duration, Refusal> {
+    let value = Duration::read(raw)?;
+    if value < super::DAY {
+        return Err(raw.refuse("at least 1d"));
     }
     Ok(value)
 }

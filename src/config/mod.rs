@@ -123,6 +123,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least severe level that is logged.
     pub log_level: LogLevel,
+    /// How long events stay in the audit trail.
+    pub audit_retention: Duration,
 }
 
 impl Default for Config {
@@ -158,6 +160,7 @@ impl Default for Config {
             argon2_parallelism: 1,
             log_format: LogFormat::default(),
             log_level: LogLevel::default(),
+            audit_retention: 365 * DAY,
         }
     }
 }

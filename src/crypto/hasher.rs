@@ -107,13 +107,15 @@ impl Hasher {
     }
 
     /// Compares a password with a stored PHC string; with none, does the same work and finds
-    /// it wrong, so that a stranger's address takes as long as a user's.
+    /// it wrong, so that a stranger's address takes as long as a user's. An empty string is none:
+    /// an account whose password is still to be set.
     pub async fn verify(
         &self,
         password: Password,
         stored: Option<String>,
     ) -> Result<Match, HashFault> {
         let wanted = self.params.clone();
+        let stored = stored.filter(|stored| !stored.is_empty());
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Into::into);
         self.run(move |memory| {

@@ -34,9 +34,7 @@ impl Email {
         if text.len() > 4 * Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
-        // Each character by itself: `str::to_lowercase` makes a final sigma of some, so that one
-        // address would have two forms.
-        let text: String = text.nfc().flat_map(char::to_lowercase).nfc().collect();
+        let text = folded(text);
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError::Malformed)?;
         let domain = idna::domain_to_ascii_strict(domain).map_err(|_| EmailError::Malformed)?;
         let address = format!("{local}@{domain}");
@@ -60,6 +58,13 @@ impl Email {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A part of an address, to be looked for, in the form in which addresses are kept.
+pub fn folded(text: &str) -> String {
+    // Each character by itself: `str::to_lowercase` makes a final sigma of some, so that one
+    // address would have two forms.
+    text.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 impl fmt::Display for Email {

@@ -19,7 +19,8 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::session::{Client, EndReason, Session};
 use crate::fault::Fault;
-use crate::store::{NewUser, Store, UserChange};
+pub use crate::store::Changed;
+use crate::store::{By, NewUser, Store, UserChange};
 
 /// A user as an operator names them: by e-mail address or by id. No text is both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,17 +67,6 @@ pub struct NewAccount {
     pub role: Role,
     /// Whether the address is known to be theirs.
     pub is_verified: bool,
-}
-
-/// What came of a change to an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// It was made. The user as they now are, or last were.
-    Done(User),
-    /// The account was like that before; nothing was written, no token went stale.
-    Already(User),
-    /// No such account.
-    NoSuchUser,
 }
 
 /// Whose sessions are to end.
@@ -126,7 +116,7 @@ pub async fn set_password(
     password: Password,
 ) -> Result<Changed, Fault> {
     let hash = hasher.hash(password, random(entropy)?).await?;
-    change(store, clock, user, |_| Some(UserChange::PasswordHash(hash))).await
+    change(store, clock, user, UserChange::PasswordHash(hash)).await
 }
 
 /// Gives an account another role; its access tokens become stale.
@@ -136,42 +126,45 @@ pub async fn set_role(
     user: &UserRef,
     role: Role,
 ) -> Result<Changed, Fault> {
-    change(store, clock, user, |user| (user.role != role).then_some(UserChange::Role(role))).await
+    change(store, clock, user, UserChange::Role(role)).await
+}
+
+/// Says whether an account's address is known to be its user's; its access tokens become stale.
+pub async fn set_verified(
+    store: &Store,
+    clock: &dyn Clock,
+    user: &UserRef,
+    is_verified: bool,
+) -> Result<Changed, Fault> {
+    change(store, clock, user, UserChange::Verified(is_verified)).await
 }
 
 /// Ends an account's sessions and lets it start no new ones.
 pub async fn disable(store: &Store, clock: &dyn Clock, user: &UserRef) -> Result<Changed, Fault> {
-    change(store, clock, user, |user| user.disabled_at.is_none().then_some(UserChange::Disable))
-        .await
+    change(store, clock, user, UserChange::Disable).await
 }
 
 /// Lets a disabled account sign in again.
 pub async fn enable(store: &Store, clock: &dyn Clock, user: &UserRef) -> Result<Changed, Fault> {
-    change(store, clock, user, |user| user.disabled_at.is_some().then_some(UserChange::Enable))
-        .await
+    change(store, clock, user, UserChange::Enable).await
 }
 
 /// Deletes an account and its sessions.
 pub async fn delete(store: &Store, clock: &dyn Clock, user: &UserRef) -> Result<Changed, Fault> {
-    change(store, clock, user, |_| Some(UserChange::Delete)).await
+    change(store, clock, user, UserChange::Delete).await
 }
 
-/// Makes the change that `decide` finds necessary, if any.
+/// Makes a change as the shell does: by nobody in particular.
 async fn change(
     store: &Store,
     clock: &dyn Clock,
     user: &UserRef,
-    decide: impl FnOnce(&User) -> Option<UserChange>,
+    change: UserChange,
 ) -> Result<Changed, Fault> {
     let Some(user) = find_user(store, user).await? else {
         return Ok(Changed::NoSuchUser);
     };
-    let Some(change) = decide(&user) else {
-        return Ok(Changed::Already(user));
-    };
-    // Somebody else may have deleted the account since it was found.
-    let changed = store.change_user(user.id, change, clock.now()).await?;
-    Ok(changed.map_or(Changed::NoSuchUser, Changed::Done))
+    store.administer(user.id, vec![change], By::default(), clock.now()).await
 }
 
 /// The live sessions of a user, or of everybody, the most recently used first.

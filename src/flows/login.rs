@@ -11,6 +11,7 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::session::Client;
 use crate::domain::throttle::RetryAfter;
+use crate::domain::time::Now;
 use crate::fault::Fault;
 use crate::metric;
 use crate::store::Account;
@@ -63,9 +64,18 @@ pub async fn login(
     // Between the check and the start the account may have changed: another login has stored
     // a better hash, an operator has disabled it. Then the check counts for nothing.
     for _ in 0..RETRIES {
-        let Some(checked) = check(app, &email, &password).await? else {
-            attempt.failed();
-            return Err(Refusal::InvalidCredentials);
+        let checked = match check(app, &email, &password).await? {
+            Check::Right(checked) => checked,
+            Check::Wrong(account) => {
+                attempt.failed();
+                record(app, account, opening.new.client, now);
+                return Err(Refusal::InvalidCredentials);
+            }
+            Check::Disabled(account) => {
+                attempt.failed();
+                record(app, Some(account), opening.new.client, now);
+                return Err(Refusal::AccountDisabled);
+            }
         };
         let started = app
             .store
@@ -90,16 +100,37 @@ struct Checked {
     rehashed: Option<String>,
 }
 
-/// Looks the account up and compares the password. `None` when there is no such pair.
-async fn check(app: &App, email: &Email, password: &Password) -> Result<Option<Checked>, Refusal> {
+/// What came of a comparison.
+enum Check {
+    Right(Checked),
+    /// Wrong for this account, or there is none.
+    Wrong(Option<UserId>),
+    /// Right for this account, which is disabled.
+    Disabled(UserId),
+}
+
+/// Writes a refusal to the trail of the account, if there is one. There are no more of them than
+/// the limits let through, and nobody waits for it: see the store.
+fn record(app: &App, account: Option<UserId>, client: Client, now: Now) {
+    let Some(account) = account else { return };
+    if let Err(fault) = app.store.note_refused_sign_in(account, client, now) {
+        tracing::warn!(%fault, user = %account, "a refused sign-in is not recorded");
+    }
+}
+
+/// Looks the account up and compares the password.
+async fn check(app: &App, email: &Email, password: &Password) -> Result<Check, Refusal> {
     let account = app.store.find_account_by_email(email.clone()).await?;
     let stored = account.as_ref().map(|account| account.password_hash.clone());
     let found = app.hasher.verify(password.clone(), stored).await?;
-    let Some(Account { user, password_hash }) = account.filter(|_| found != Match::Wrong) else {
-        return Ok(None);
+    let Some(Account { user, password_hash }) = account else {
+        return Ok(Check::Wrong(None));
     };
+    if found == Match::Wrong {
+        return Ok(Check::Wrong(Some(user.id)));
+    }
     if user.disabled_at.is_some() {
-        return Err(Refusal::AccountDisabled);
+        return Ok(Check::Disabled(user.id));
     }
     if app.config.require_verified_email && !user.is_verified {
         return Err(Refusal::EmailNotVerified);
@@ -110,5 +141,5 @@ async fn check(app: &App, email: &Email, password: &Password) -> Result<Option<C
         }
         Match::Right | Match::Wrong => None,
     };
-    Ok(Some(Checked { user: user.id, password_hash, rehashed }))
+    Ok(Check::Right(Checked { user: user.id, password_hash, rehashed }))
 }

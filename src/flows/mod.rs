@@ -4,7 +4,9 @@
 //! [`Fault`]: crate::fault::Fault
 
 pub mod accounts;
+pub mod administration;
 pub mod authenticate;
+pub mod events;
 pub mod login;
 pub mod logout;
 pub mod me;

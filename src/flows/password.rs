@@ -13,7 +13,7 @@ use crate::domain::session::Client;
 use crate::domain::throttle::RetryAfter;
 use crate::domain::time::Now;
 use crate::fault::Fault;
-use crate::store::Account;
+use crate::store::{Account, Changed};
 
 /// Why it was refused.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub enum Refusal {
     WrongPassword,
     /// The account was deleted, disabled or given another password this very moment.
     SessionExpired,
+    /// Nobody would be left who can administer.
+    LastAdmin,
     /// The server's own fault.
     Internal(Fault),
 }
@@ -62,8 +64,11 @@ pub async fn delete_account(
 ) -> Result<(), Refusal> {
     let now = app.clock.now();
     let account = confirm(app, caller, password, address, now).await?;
-    let deleted = app.store.delete_account(account, client, now).await?;
-    deleted.then_some(()).ok_or(Refusal::SessionExpired)
+    match app.store.delete_account(account, client.into(), now).await? {
+        Changed::Done(_) | Changed::Already(_) => Ok(()),
+        Changed::NoSuchUser => Err(Refusal::SessionExpired),
+        Changed::LastAdmin => Err(Refusal::LastAdmin),
+    }
 }
 
 /// The caller's account, if the password is theirs. Counts as an attempt to sign in: whoever has

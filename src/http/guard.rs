@@ -19,6 +19,7 @@ use super::envelope::Envelope;
 use super::origins::{Origins, Source};
 use super::problem::{Code, Problem};
 use crate::app::App;
+use crate::domain::claims::Role;
 use crate::flows::authenticate::{Caller, Refusal, authenticate};
 
 /// Who is calling, or why they may not.
@@ -135,6 +136,57 @@ impl Guarded {
     /// The application.
     pub fn app(&self) -> &App {
         &self.envelope.web.app
+    }
+}
+
+/// The caller of an operation that only administrators may call: a [`Guarded`] that has let in
+/// nobody else. Put it first in the signature.
+///
+/// The role is that of the account as it is now: a changed one makes older access tokens stale.
+pub struct Admin {
+    /// Who is calling.
+    pub caller: Caller,
+    /// The request without its body.
+    pub envelope: Envelope,
+}
+
+impl Admin {
+    /// The application.
+    pub fn app(&self) -> &App {
+        &self.envelope.web.app
+    }
+
+    /// The session of this request is over: a client with cookies is to lose them.
+    pub fn clear_cookies(&self) {
+        if self.caller.by_cookie {
+            self.envelope.clear_cookies();
+        }
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Admin {
+    const TYPES: &'static [ApiExtractorType] = Guarded::TYPES;
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        Guarded::register(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        Guarded::security_schemes()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        options: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let Guarded { caller, envelope } = Guarded::from_request(request, body, options).await?;
+        match caller.role() {
+            Role::Admin => Ok(Self { caller, envelope }),
+            Role::User => Err(Problem::from(Code::Forbidden).into()),
+        }
     }
 }
 

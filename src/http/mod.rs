@@ -15,6 +15,7 @@ mod json;
 pub mod origins;
 pub mod pages;
 pub mod problem;
+pub mod query;
 pub mod request_ids;
 pub mod server;
 pub mod spec;

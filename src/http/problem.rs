@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
-use crate::flows::{authenticate, login, password, recovery, refresh, register};
+use crate::flows::{administration, authenticate, login, password, recovery, refresh, register};
 use crate::metric;
 
 /// The media type of all errors.
@@ -95,11 +95,14 @@ codes! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method; the Allow header lists those that it has.";
     /// The e-mail address belongs to an account. Sign in instead.
     EmailTaken = CONFLICT, "email_taken", "An account with this e-mail address exists already.";
+    /// Nobody would be left who can administer: the user is the last administrator who can sign
+    /// in. Make somebody else one first.
+    LastAdmin = CONFLICT, "last_admin", "This is the last administrator who can sign in. Make somebody else one first.";
     /// The body is larger than 16 KiB.
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is larger than 16 KiB.";
     /// The body was sent as something else than `application/json`.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "The body must be sent as application/json.";
-    /// The body has the wrong shape or values; `errors` names each field.
+    /// The body, or the query, has the wrong shape or values; `errors` names each field.
     ValidationFailed = UNPROCESSABLE_ENTITY, "validation_failed", "Some fields are not as they must be.";
     /// Too many attempts by this address or for this account. Wait for `Retry-After`.
     TooManyAttempts = TOO_MANY_REQUESTS, "too_many_attempts", "Too many attempts. Try again later.";
@@ -114,7 +117,7 @@ codes! {
 /// A field that is not as it must be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// JSON Pointer (RFC 6901) into the body, such as `/email`.
+    /// JSON Pointer (RFC 6901) into the body, or into the query, such as `/email`.
     pub field: String,
     /// What it must be. Never the value.
     pub message: String,
@@ -233,6 +236,7 @@ impl From<password::Refusal> for Problem {
             password::Refusal::TooManyAttempts(wait) => wait.into(),
             password::Refusal::WrongPassword => Code::WrongPassword.into(),
             password::Refusal::SessionExpired => Code::SessionExpired.into(),
+            password::Refusal::LastAdmin => Code::LastAdmin.into(),
             password::Refusal::Internal(fault) => fault.into(),
         }
     }
@@ -273,6 +277,17 @@ impl From<authenticate::Refusal> for Problem {
             authenticate::Refusal::RefreshTokenReused => Code::RefreshTokenReused.into(),
             authenticate::Refusal::Late => Code::Unavailable.into(),
             authenticate::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<administration::Refusal> for Problem {
+    fn from(refusal: administration::Refusal) -> Self {
+        match refusal {
+            administration::Refusal::NotFound => Code::NotFound.into(),
+            administration::Refusal::EmailTaken => Code::EmailTaken.into(),
+            administration::Refusal::LastAdmin => Code::LastAdmin.into(),
+            administration::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

@@ -13,15 +13,17 @@ use super::problem::Code;
 const OPENAPI: &str = "3.0.3";
 
 /// Fields of objects where others are refused.
-const CLOSED: [&str; 8] = [
+const CLOSED: &[&str] = &[
     "Credentials",
     "CurrentPassword",
     "EmailAddress",
     "EmailChange",
+    "NewUser",
     "OneTimeToken",
     "PasswordChange",
     "PasswordReset",
     "RefreshToken",
+    "UserChanges",
 ];
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
@@ -97,7 +99,7 @@ fn illustrate(value: &mut Value, shown: &mut Map<String, Value>) {
 
 /// `allOf: [{$ref}, {description}]` becomes the `$ref`: generators make a class of their own for
 /// each such field otherwise. Media types lose their charset, headers their capitals, texts their
-/// trailing blanks.
+/// trailing blanks, whole numbers their fraction.
 fn simplify(value: &mut Value) {
     let reference = value
         .get("allOf")
@@ -121,7 +123,15 @@ fn simplify(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(simplify),
         Value::String(text) => *text = text.trim_end().to_owned(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        // The bounds of whole numbers, which are written `100.0` otherwise.
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            let whole = float.and_then(|float| format!("{float}").parse::<i64>().ok());
+            if let Some(whole) = whole {
+                *number = whole.into();
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
     }
 }
 

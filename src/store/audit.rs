@@ -28,8 +28,6 @@ pub enum Event {
     PasswordChanged,
     /// Somebody has asked for a link to reset the password.
     PasswordResetRequested,
-    /// The address was shown to be the user's.
-    EmailVerified,
     /// Somebody has asked for another address.
     EmailChangeRequested,
     /// The account has another address.
@@ -42,9 +40,61 @@ pub enum Event {
     Enabled,
     /// An account was deleted.
     Deleted,
+    /// A sign-in on an account was refused: the password was wrong, or the account is disabled.
+    SignInRefused,
+    /// An account's address was declared to be its user's.
+    Verified,
+    /// An account's address was declared not to be known to be its user's.
+    Unverified,
 }
 
+/// Who does something, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct By {
+    /// The user who does it. `None` for the one whom it is about, and for the shell.
+    pub actor: Option<UserId>,
+    /// Where it comes from.
+    pub client: Client,
+}
+
+impl From<Client> for By {
+    /// By the one whom it is about.
+    fn from(client: Client) -> Self {
+        Self { actor: None, client }
+    }
+}
+
+/// The value of `meta` that lets older events go, while it is there.
+pub(super) const KEPT_SINCE: &str = "audit_kept_since";
+
 impl Event {
+    /// All events.
+    pub const ALL: &'static [Self] = &[
+        Self::Registered,
+        Self::SignedIn,
+        Self::SignedOut,
+        Self::SessionRevoked,
+        Self::RefreshTokenReused,
+        Self::RefreshTokenForeign,
+        Self::RoleChanged,
+        Self::PasswordChanged,
+        Self::Disabled,
+        Self::Enabled,
+        Self::Deleted,
+        Self::SignInRefused,
+        Self::Verified,
+        Self::Unverified,
+        Self::PasswordResetRequested,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+        Self::EmailChangeUndone,
+    ];
+
+    /// Reads a name of the database. `None` when there is no such event.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|event| event.as_str() == name)
+    }
+
     /// The event of sessions that are ended for `reason`.
     pub(super) const fn of_end(reason: EndReason) -> Self {
         match reason {
@@ -65,19 +115,21 @@ impl Event {
             Self::RoleChanged => "role_changed",
             Self::PasswordChanged => "password_changed",
             Self::PasswordResetRequested => "password_reset_requested",
-            Self::EmailVerified => "email_verified",
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailChanged => "email_changed",
             Self::EmailChangeUndone => "email_change_undone",
             Self::Disabled => "user_disabled",
             Self::Enabled => "user_enabled",
             Self::Deleted => "user_deleted",
+            Self::SignInRefused => "sign_in_refused",
+            Self::Verified => "user_verified",
+            Self::Unverified => "user_unverified",
         }
     }
 }
 
 impl Work<'_> {
-    /// Records `event`.
+    /// Records `event`, by the one whom it is about or from the shell.
     pub(super) fn audit(
         &self,
         event: Event,
@@ -86,10 +138,41 @@ impl Work<'_> {
         client: &Client,
         now: Now,
     ) -> rusqlite::Result<()> {
+        self.record(event, None, client, user, session, now)
+    }
+
+    /// Records `event`, by whoever did it.
+    pub(super) fn audit_by(
+        &self,
+        event: Event,
+        by: &By,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+        now: Now,
+    ) -> rusqlite::Result<()> {
+        self.record(
+            event,
+            by.actor.filter(|actor| user != Some(*actor)),
+            &by.client,
+            user,
+            session,
+            now,
+        )
+    }
+
+    fn record(
+        &self,
+        event: Event,
+        actor: Option<UserId>,
+        client: &Client,
+        user: Option<UserId>,
+        session: Option<SessionId>,
+        now: Now,
+    ) -> rusqlite::Result<()> {
         self.sql
             .prepare_cached(
-                "INSERT INTO audit (at, event, user_id, session_id, ip, user_agent)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO audit (at, event, user_id, session_id, ip, user_agent, actor_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 now.wall.as_millis(),
@@ -98,7 +181,23 @@ impl Work<'_> {
                 session.map(|id| id.0),
                 client.ip,
                 client.user_agent,
+                actor.map(|id| id.0),
             ])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not in the list cannot be asked for.
+    #[test]
+    fn every_event_is_in_the_list() {
+        let named = include_str!("audit.rs").matches("=> \"").count();
+        assert_eq!(named, Event::ALL.len());
+        for event in Event::ALL {
+            assert_eq!(Event::parse(event.as_str()), Some(*event));
+        }
     }
 }

@@ -3,13 +3,14 @@
 //!
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
-//! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
+//! - `sessions`, `users`, `directory`, `audit`, `trail`, `upkeep`: the other operations.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
 mod audit;
 mod checkpoint;
+mod directory;
 mod known;
 mod notes;
 mod one_time;
@@ -19,6 +20,7 @@ mod revocations;
 mod rotation;
 mod schema;
 mod sessions;
+mod trail;
 mod upkeep;
 mod users;
 mod writer;
@@ -30,13 +32,15 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
-pub use audit::Event;
+pub use audit::{By, Event};
+pub use directory::{Changed, Page, UserFilter};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use recovery::Redeemed;
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;
 pub use sessions::{NewSession, Started};
+pub use trail::{EventFilter, EventSeq, Recorded};
 pub use users::{Account, NewUser, UserChange};
 
 use crate::domain::id::SessionId;

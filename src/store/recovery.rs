@@ -77,7 +77,7 @@ impl Store {
     ) -> Result<(), Fault> {
         self.write(move |work| {
             let email = new.email.clone();
-            let made = users::insert(work, &new, &client, now)?;
+            let made = users::insert(work, &new, &client.into(), now)?;
             work.issue(token, Purpose::VerifyEmail, made.map(|user| user.id), &email, now)?;
             let is_new = one_time::find(work.sql, token, Purpose::VerifyEmail, now)?.is_some();
             let about =
@@ -107,7 +107,7 @@ impl Store {
                 return Ok(Redeemed::Invalid);
             }
             set_email(work, &issued.user, &issued.email, now)?;
-            work.audit(Event::EmailVerified, Some(issued.user.id), None, &client, now)?;
+            work.audit(Event::Verified, Some(issued.user.id), None, &client, now)?;
             Ok(Redeemed::Done)
         })
         .await
@@ -129,7 +129,7 @@ impl Store {
             if issued.user.email != issued.email {
                 return Ok(Redeemed::Invalid);
             }
-            users::apply(work, &issued.user, &UserChange::PasswordHash(hash), &client, now)?;
+            users::apply(work, &issued.user, &UserChange::PasswordHash(hash), &client.into(), now)?;
             set_email(work, &issued.user, &issued.email, now)?;
             work.send(&Mail { to: issued.email, about: About::PasswordChanged }, now)?;
             Ok(Redeemed::Done)

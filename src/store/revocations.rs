@@ -43,23 +43,31 @@ pub enum Standing {
 /// wall clock's part is that of the revocation itself, if that is later (the clock was ahead).
 type ReadAt = Option<Now>;
 
+/// What a user's claims have to be.
+struct Claims {
+    identity: Identity,
+    /// The revocation that said so, or a later one that was read with it.
+    seq: i64,
+    read_at: ReadAt,
+}
+
 #[derive(Default)]
 struct Table {
     ended: HashMap<SessionId, ReadAt>,
-    claims: HashMap<UserId, (Identity, ReadAt)>,
+    claims: HashMap<UserId, Claims>,
     last_seq: i64,
     /// The wall clock when this was last followed.
     followed_at: Option<Timestamp>,
 }
 
 impl Table {
-    fn insert(&mut self, revocation: Revocation, read_at: ReadAt) {
+    fn insert(&mut self, revocation: Revocation, seq: i64, read_at: ReadAt) {
         match revocation {
             Revocation::Session(id) => {
                 self.ended.insert(id, read_at);
             }
             Revocation::Claims(id, identity) => {
-                self.claims.insert(id, (identity, read_at));
+                self.claims.insert(id, Claims { identity, seq, read_at });
             }
         }
     }
@@ -103,7 +111,7 @@ impl Revocations {
             Ok((row.get(0)?, at, session.map(SessionId), user.map(UserId)))
         })?;
         let mut last = since;
-        let mut found = Vec::new();
+        let (mut found, mut gone) = (Vec::new(), Vec::new());
         for row in rows {
             let (seq, at, session, user) = row?;
             last = seq;
@@ -111,19 +119,24 @@ impl Revocations {
             found.extend(session.map(|id| (Revocation::Session(id), read_at)));
             let Some(id) = user else { continue };
             self.known.forget(id);
-            if let Some(user) = users::by_id(sql, id).optional()? {
-                found.push((Revocation::Claims(id, user.user.identity()), read_at));
+            match users::by_id(sql, id).optional()? {
+                Some(user) => found.push((Revocation::Claims(id, user.user.identity()), read_at)),
+                None => gone.push(id),
             }
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         for (revocation, read_at) in found {
-            // What this process has just committed is newer than what was read here; its own row
-            // is still to come.
-            let is_older = matches!(&revocation, Revocation::Claims(id, identity)
-                if matches!(table.claims.get(id), Some((newer, None)) if newer != identity));
+            // The user was read with all rows up to the last one. What this process has committed
+            // after that is newer; its own row is still to come.
+            let is_older = matches!(&revocation, Revocation::Claims(id, _)
+                if table.claims.get(id).is_some_and(|known| known.seq > last));
             if !is_older {
-                table.insert(revocation, read_at);
+                table.insert(revocation, last, read_at);
             }
+        }
+        // All of their sessions have ended.
+        for id in gone {
+            table.claims.remove(&id);
         }
         table.last_seq = table.last_seq.max(last);
         table.followed_at = Some(now.wall);
@@ -135,21 +148,21 @@ impl Revocations {
             })
         };
         table.ended.retain(|_, read_at| is_kept(read_at));
-        table.claims.retain(|_, (_, read_at)| is_kept(read_at));
+        table.claims.retain(|_, claims| is_kept(&claims.read_at));
         Ok(())
     }
 
-    /// Takes in what has just been committed.
-    pub(super) fn apply(&self, revoked: Vec<Revocation>) {
+    /// Takes in what has just been committed, each with its place in the order of the commits.
+    pub(super) fn apply(&self, revoked: Vec<(i64, Revocation)>) {
         if revoked.is_empty() {
             return;
         }
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        for revocation in revoked {
+        for (seq, revocation) in revoked {
             if let Revocation::Claims(id, _) = &revocation {
                 self.known.forget(*id);
             }
-            table.insert(revocation, None);
+            table.insert(revocation, seq, None);
         }
     }
 
@@ -160,7 +173,7 @@ impl Revocations {
             return Standing::Ended;
         }
         match table.claims.get(&claims.sub) {
-            Some((identity, _)) if *identity != claims.identity => Standing::Stale,
+            Some(known) if known.identity != claims.identity => Standing::Stale,
             _ => Standing::Good,
         }
     }
@@ -178,7 +191,7 @@ impl Work<'_> {
                 "INSERT INTO revocations (at, session_id, user_id) VALUES (?1, ?2, ?3)",
             )?
             .execute(params![now.wall.as_millis(), session, user])?;
-        self.revoked.push(revocation);
+        self.revoked.push((self.sql.last_insert_rowid(), revocation));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
-use super::audit::Event;
+use super::audit::{By, Event};
 use super::revocations::{Revocation, Standing};
 use super::users;
 use super::writer::Work;
@@ -117,16 +117,17 @@ impl Store {
         &self,
         user: UserId,
         id: SessionId,
-        client: Client,
+        by: impl Into<By>,
         now: Now,
     ) -> Result<bool, Fault> {
+        let by = by.into();
         self.write(move |work| {
             let own = by_id(work.sql, id)
                 .optional()?
                 .is_some_and(|session| session.user_id == user && session.is_live(now.wall));
             if own {
                 end(work, Which::One(id), EndReason::Revoked, now)?;
-                work.audit(Event::SessionRevoked, Some(user), Some(id), &client, now)?;
+                work.audit_by(Event::SessionRevoked, &by, Some(user), Some(id), now)?;
             }
             Ok(own)
         })
@@ -138,12 +139,13 @@ impl Store {
         &self,
         user: UserId,
         reason: EndReason,
-        client: Client,
+        by: impl Into<By>,
         now: Now,
     ) -> Result<usize, Fault> {
+        let by = by.into();
         self.write(move |work| {
             let ended = end(work, Which::AllOf(user), reason, now)?;
-            work.audit(Event::of_end(reason), Some(user), None, &client, now)?;
+            work.audit_by(Event::of_end(reason), &by, Some(user), None, now)?;
             Ok(ended.len())
         })
         .await

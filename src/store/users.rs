@@ -5,14 +5,15 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
-use super::audit::Event;
+use super::audit::{By, Event};
+use super::directory::{self, Changed};
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
 use super::writer::Work;
 use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::domain::id::UserId;
-use crate::domain::session::{Client, EndReason};
+use crate::domain::session::EndReason;
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
 
@@ -27,12 +28,15 @@ macro_rules! select {
     };
 }
 
+/// All accounts, for a condition to follow.
+pub(super) const SELECT: &str = select!("");
+
 /// A user with the hash of the password.
 #[derive(Clone)]
 pub struct Account {
     /// The user.
     pub user: User,
-    /// A PHC string.
+    /// A PHC string, or empty when there is no password.
     pub password_hash: String,
 }
 
@@ -42,7 +46,7 @@ pub struct NewUser {
     pub id: UserId,
     /// Its address.
     pub email: Email,
-    /// A PHC string.
+    /// A PHC string, or empty for none.
     pub password_hash: String,
     /// Its role.
     pub role: Role,
@@ -63,6 +67,31 @@ pub enum UserChange {
     Enable,
     /// The account and its sessions are deleted.
     Delete,
+    /// Whether the address is known to be the user's. Older access tokens are stale.
+    Verified(bool),
+}
+
+impl UserChange {
+    /// Whether it makes a difference.
+    pub(super) fn matters_to(&self, user: &User) -> bool {
+        match self {
+            Self::Role(role) => user.role != *role,
+            Self::Verified(is_verified) => user.is_verified != *is_verified,
+            Self::Disable => user.disabled_at.is_none(),
+            Self::Enable => user.disabled_at.is_some(),
+            Self::PasswordHash(_) | Self::Delete => true,
+        }
+    }
+
+    /// Whether an administrator cannot administer any more after it.
+    pub(super) const fn unseats(&self) -> bool {
+        match self {
+            Self::Role(Role::User) | Self::Disable | Self::Delete => true,
+            Self::Role(Role::Admin) | Self::Verified(_) | Self::Enable | Self::PasswordHash(_) => {
+                false
+            }
+        }
+    }
 }
 
 impl Store {
@@ -74,7 +103,7 @@ impl Store {
         now: Now,
     ) -> Result<Option<Started>, Fault> {
         self.write(move |work| {
-            let user = insert(work, &new, &session.client, now)?;
+            let user = insert(work, &new, &By::from(session.client.clone()), now)?;
             user.map(|user| sessions::start(work, user, &session, now)).transpose()
         })
         .await
@@ -82,7 +111,7 @@ impl Store {
 
     /// Makes an account. `None` when the address belongs to one already.
     pub async fn create_user(&self, new: NewUser, now: Now) -> Result<Option<User>, Fault> {
-        self.write(move |work| insert(work, &new, &Client::default(), now)).await
+        self.add_user(new, By::default(), now).await
     }
 
     /// The account with this address.
@@ -111,24 +140,34 @@ impl Store {
     ) -> Result<Option<Started>, Fault> {
         self.write(move |work| {
             let Some(user) = unchanged(work, &checked)? else { return Ok(None) };
-            apply(work, &user, &UserChange::PasswordHash(hash), &session.client, now)?;
+            apply(
+                work,
+                &user,
+                &UserChange::PasswordHash(hash),
+                &session.client.clone().into(),
+                now,
+            )?;
             let user = by_id(work.sql, user.id)?.user;
             sessions::start(work, user, &session, now).map(Some)
         })
         .await
     }
 
-    /// Deletes an account whose password was checked. Whether it still was as it was checked.
+    /// Deletes an account whose password was checked, if it still is as it was checked and there is
+    /// another administrator left.
     pub async fn delete_account(
         &self,
         checked: Account,
-        client: Client,
+        by: By,
         now: Now,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Changed, Fault> {
         self.write(move |work| {
-            let Some(user) = unchanged(work, &checked)? else { return Ok(false) };
-            apply(work, &user, &UserChange::Delete, &client, now)?;
-            Ok(true)
+            let Some(user) = unchanged(work, &checked)? else { return Ok(Changed::NoSuchUser) };
+            if directory::is_last_admin(work, &user)? {
+                return Ok(Changed::LastAdmin);
+            }
+            apply(work, &user, &UserChange::Delete, &by, now)?;
+            Ok(Changed::Done(user))
         })
         .await
     }
@@ -158,29 +197,27 @@ impl Store {
         .await
     }
 
-    /// Changes an account, and whatever follows from that. `None` when there is no such user,
-    /// otherwise the user as it now is (or last was).
+    /// Changes an account, and whatever follows from that, as the one whose it is or the shell.
+    /// `None` when there is no such user, otherwise the user as it now is (or last was). To do what
+    /// only [`Store::administer`] can refuse to the last administrator is a fault.
     pub async fn change_user(
         &self,
         id: UserId,
         change: UserChange,
         now: Now,
     ) -> Result<Option<User>, Fault> {
-        self.write(move |work| {
-            let Some(account) = by_id(work.sql, id).optional()? else {
-                return Ok(None);
-            };
-            apply(work, &account.user, &change, &Client::default(), now)?;
-            Ok(by_id(work.sql, id).optional()?.map(|account| account.user).or(Some(account.user)))
-        })
-        .await
+        match self.administer(id, vec![change], By::default(), now).await? {
+            Changed::Done(user) | Changed::Already(user) => Ok(Some(user)),
+            Changed::NoSuchUser => Ok(None),
+            Changed::LastAdmin => Err(Fault::internal("the last administrator has to stay")),
+        }
     }
 }
 
 pub(super) fn insert(
     work: &Work<'_>,
     new: &NewUser,
-    client: &Client,
+    by: &By,
     now: Now,
 ) -> rusqlite::Result<Option<User>> {
     let inserted = work
@@ -200,7 +237,7 @@ pub(super) fn insert(
     if inserted == 0 {
         return Ok(None);
     }
-    work.audit(Event::Registered, Some(new.id), None, client, now)?;
+    work.audit_by(Event::Registered, by, Some(new.id), None, now)?;
     by_id(work.sql, new.id).map(|account| Some(account.user))
 }
 
@@ -217,7 +254,7 @@ pub(super) fn apply(
     work: &mut Work<'_>,
     user: &User,
     change: &UserChange,
-    client: &Client,
+    by: &By,
     now: Now,
 ) -> rusqlite::Result<()> {
     let (set, event): (Option<(&str, &dyn rusqlite::ToSql)>, Event) = match change {
@@ -226,11 +263,15 @@ pub(super) fn apply(
         UserChange::Disable => (Some(("disabled_at", &now.wall.as_millis())), Event::Disabled),
         UserChange::Enable => (Some(("disabled_at", &rusqlite::types::Null)), Event::Enabled),
         UserChange::Delete => (None, Event::Deleted),
+        UserChange::Verified(is_verified) => (
+            Some(("is_verified", is_verified)),
+            if *is_verified { Event::Verified } else { Event::Unverified },
+        ),
     };
     let end = match change {
         UserChange::PasswordHash(_) => Some(EndReason::PasswordChanged),
         UserChange::Disable | UserChange::Delete => Some(EndReason::Disabled),
-        UserChange::Role(_) | UserChange::Enable => None,
+        UserChange::Role(_) | UserChange::Enable | UserChange::Verified(_) => None,
     };
     if let Some(reason) = end {
         sessions::end(work, Which::AllOf(user.id), reason, now)?;
@@ -245,11 +286,14 @@ pub(super) fn apply(
     };
     let identity = match change {
         UserChange::Role(role) => User { role: *role, ..user.clone() }.identity(),
+        UserChange::Verified(is_verified) => {
+            User { is_verified: *is_verified, ..user.clone() }.identity()
+        }
         _ => user.identity(),
     };
     // Whatever was changed: whoever remembers the user is to look again.
     work.revoke(Revocation::Claims(user.id, identity), now)?;
-    work.audit(event, Some(user.id), None, client, now)
+    work.audit_by(event, by, Some(user.id), None, now)
 }
 
 /// Stores a hash of the same password at other costs; nothing else changes.
@@ -263,7 +307,7 @@ pub(super) fn by_id(sql: &Connection, id: UserId) -> rusqlite::Result<Account> {
     sql.prepare_cached(select!("WHERE id = ?1"))?.query_row([id.0], from_row)
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
     let role: String = row.get(3)?;
     Ok(Account {
         user: User {

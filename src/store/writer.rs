@@ -41,8 +41,8 @@ pub(super) struct Work<'a> {
     pub(super) sql: &'a Connection,
     /// Confirmations that are not written yet.
     pub(super) notes: &'a Notes,
-    /// What becomes invalid with the commit.
-    pub(super) revoked: Vec<Revocation>,
+    /// What becomes invalid with the commit, each with its `seq`.
+    pub(super) revoked: Vec<(i64, Revocation)>,
     /// Whether there is mail to deliver after the commit.
     pub(super) has_mail: bool,
 }
@@ -89,26 +89,37 @@ impl Writer {
         job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Task { job: Some(job), outcome: None, reply });
-        let stopped = || Fault::unavailable("the store is closed");
+        self.queue(Box::new(Task { job: Some(job), outcome: None, reply }))?;
+        // A disk that hangs must not hang its callers: for them the answer is lost, and whoever
+        // asks again gets it.
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.map_err(|_| closed())?,
+            Err(_) => Err(Fault::unavailable("the database takes too long")),
+        }
+    }
+
+    /// Queues a job of whose outcome nobody is told.
+    pub(super) fn post(
+        &self,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), Fault> {
+        let (reply, _) = oneshot::channel();
+        self.queue(Box::new(Task { job: Some(job), outcome: None, reply }))
+    }
+
+    fn queue(&self, job: Box<dyn Job>) -> Result<(), Fault> {
         match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            None => return Err(stopped()),
+            None => Err(closed()),
             Some(queue) => {
                 metrics::gauge!(metric::WRITE_QUEUE).increment(1.0);
                 queue.try_send(job).map_err(|error| {
                     metrics::gauge!(metric::WRITE_QUEUE).decrement(1.0);
                     match error {
                         TrySendError::Full(_) => Fault::overloaded("the write queue is full"),
-                        TrySendError::Disconnected(_) => stopped(),
+                        TrySendError::Disconnected(_) => closed(),
                     }
-                })?;
+                })
             }
-        }
-        // A disk that hangs must not hang its callers: for them the answer is lost, and whoever
-        // asks again gets it.
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(answer) => answer.map_err(|_| stopped())?,
-            Err(_) => Err(Fault::unavailable("the database takes too long")),
         }
     }
 
@@ -131,6 +142,10 @@ impl Writer {
             let _ = thread.join();
         }
     }
+}
+
+fn closed() -> Fault {
+    Fault::unavailable("the store is closed")
 }
 
 impl Drop for Writer {

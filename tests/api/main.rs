@@ -11,10 +11,12 @@
 mod harness;
 
 mod account;
+mod admin;
 mod cookies;
 mod csrf;
 mod edge;
 mod endings;
+mod events;
 mod guard;
 mod input;
 mod login;

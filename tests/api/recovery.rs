@@ -201,7 +201,7 @@ async fn who_must_be_verified_is_not_signed_in_before() {
     app.login(ANA, PASSWORD).await.sets_no_cookies().problem(403, "email_not_verified");
     app.redeem("verify-email", &app.link(ANA, "verify_email")).await.ok();
     assert_eq!(app.login(ANA, PASSWORD).await.ok()["user"]["isVerified"], true);
-    assert_eq!(app.audited("email_verified"), 1);
+    assert_eq!(app.audited("user_verified"), 1);
 }
 
 #[tokio::test]

@@ -2,19 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use doorward::domain::claims::Role;
+use doorward::store::UserChange;
+
 use crate::harness::spec::{Operation, operations};
 use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
-const OPERATION_IDS: [&str; 18] = [
+const OPERATION_IDS: &[&str] = &[
     "changeEmail",
     "changePassword",
     "confirmEmail",
+    "createUser",
     "deleteAccount",
+    "deleteUser",
     "forgotPassword",
     "getKeys",
     "getMe",
+    "getUser",
+    "listAuditEvents",
+    "listEvents",
     "listSessions",
+    "listUserSessions",
+    "listUsers",
     "login",
     "logout",
     "logoutAll",
@@ -23,22 +33,36 @@ const OPERATION_IDS: [&str; 18] = [
     "resendVerification",
     "resetPassword",
     "revokeSession",
+    "revokeUserSession",
+    "revokeUserSessions",
     "undoEmailChange",
+    "updateUser",
     "verifyEmail",
 ];
 
-const PROTECTED: [&str; 7] = [
+const PROTECTED: &[&str] = &[
     "changeEmail",
     "changePassword",
+    "createUser",
     "deleteAccount",
+    "deleteUser",
     "getMe",
+    "getUser",
+    "listAuditEvents",
+    "listEvents",
     "listSessions",
+    "listUserSessions",
+    "listUsers",
     "logoutAll",
     "revokeSession",
+    "revokeUserSession",
+    "revokeUserSessions",
+    "updateUser",
 ];
 
 fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a> {
     let path = operation.path.replace("{sessionId}", parameter);
+    let path = path.replace("{userId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }
@@ -56,7 +80,7 @@ fn every_operation_of_the_contract_is_there_once() {
         .filter(|operation| operation.is_protected())
         .map(Operation::id)
         .collect();
-    assert_eq!(protected, BTreeSet::from(PROTECTED));
+    assert_eq!(protected, PROTECTED.iter().copied().collect());
 }
 
 #[test]
@@ -117,14 +141,16 @@ async fn bad_input_is_a_problem_everywhere() {
     let app = TestApp::start().await;
     let bodies = operations();
     let bodies: Vec<_> = bodies.iter().filter(|it| it.has_body()).collect();
-    assert!(bodies.len() >= 6, "{}", bodies.len());
-    let ana = app.program("ana@example.com").await;
+    assert!(bodies.len() >= 8, "{}", bodies.len());
+    app.account("root@example.com").await;
+    app.operator("root@example.com", UserChange::Role(Role::Admin)).await;
+    let root = app.program("root@example.com").await.tokens.access;
     for operation in bodies {
         let send = |media_type: &str, body: &str| {
             let call = call(&app, operation, NOBODY).header("content-type", media_type);
-            // A stranger's body is not even looked at there.
-            let known = operation.is_protected();
-            (if known { call.bearer(&ana.tokens.access) } else { call }).body(body)
+            // Whoever may not call is told that first.
+            let call = if operation.is_protected() { call.bearer(&root) } else { call };
+            call.body(body)
         };
         let json = "application/json";
         send(json, "{").await.problem(400, "malformed_request");

@@ -45,6 +45,7 @@ fn all_sessions_of_a_user_or_of_everybody_are_revoked() {
         ("user delete ana@example.com --yes", "is deleted"),
     ] {
         let desk = Desk::with_ana();
+        desk.type_in("user add root@example.com --role admin --password-stdin", PASSWORD).is(0);
         desk.sign_ana_in();
         desk.type_in(line, PASSWORD).is(0).out(said);
         desk.run("session list").is(0).out("There are no live sessions.");

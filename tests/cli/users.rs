@@ -1,7 +1,5 @@
 //! `doorward user`.
 
-use serde_json::Value;
-
 use crate::desk::{ANA, Answer, Desk, PASSWORD, STRANGER};
 
 #[test]
@@ -12,11 +10,18 @@ fn the_life_of_a_user() {
     desk.type_in(add, PASSWORD).is(1).err("doorward: ana@example.com has an account already\n");
     desk.run("user list").is(0).out(ANA).out("yes");
 
+    // The last administrator could not be disabled or deleted.
+    desk.type_in("user add root@example.com --role admin --password-stdin", PASSWORD).is(0);
+
     let id = desk.json("user show ana@example.com --json")["id"].as_str().unwrap().to_owned();
     desk.run(&format!("user show {id}")).is(0).out(ANA).out("0 devices");
     for (line, said) in [
         ("set-role ana@example.com admin", "ana@example.com is now admin\n"),
         ("set-role ana@example.com admin", "ana@example.com is admin already\n"),
+        ("set-verified ana@example.com on", "ana@example.com is verified already\n"),
+        ("set-verified ana@example.com off", "ana@example.com is now not verified\n"),
+        ("set-verified ana@example.com off", "ana@example.com is not verified already\n"),
+        ("set-verified ana@example.com on", "ana@example.com is now verified\n"),
         ("disable ana@example.com", "ana@example.com is now disabled and signed out everywhere\n"),
         ("disable ana@example.com", "ana@example.com is disabled already\n"),
     ] {
@@ -34,7 +39,7 @@ fn the_life_of_a_user() {
     );
     assert!(time("createdAt") < time("updatedAt"));
     assert_eq!(time("disabledAt"), time("updatedAt"));
-    assert_eq!(desk.json("user list --json"), Value::Array(vec![ana]));
+    assert_eq!(desk.json("user list --json").pointer("/0"), Some(&ana));
 
     desk.run(&format!("user enable {id}")).is(0).out("ana@example.com is now enabled\n");
     assert_eq!(desk.json("user list --json").pointer("/0/disabledAt"), None);
@@ -43,7 +48,30 @@ fn the_life_of_a_user() {
         .is(0)
         .out(said);
     desk.run(&format!("user delete {id} --yes")).is(0).out("ana@example.com is deleted\n");
-    assert_eq!(desk.json("user list --json"), Value::Array(vec![]));
+    assert_eq!(desk.json("user list --json").as_array().map(Vec::len), Some(1));
+}
+
+/// Somebody must be left who can administer.
+#[test]
+fn the_last_administrator_stays() {
+    let desk = Desk::with_ana();
+    desk.type_in("user add ben@example.com --role admin --password-stdin", PASSWORD).is(0);
+    desk.run("user set-role ana@example.com admin").is(0);
+    desk.run("user disable ben@example.com").is(0);
+    let before = desk.run("user list").is(0).out;
+    for line in
+        ["set-role ana@example.com user", "disable ana@example.com", "delete ana@example.com --yes"]
+    {
+        let answer = desk.run(&format!("user {line}")).is(1);
+        let said = "doorward: ana@example.com is the last administrator who can sign in; ";
+        assert!(answer.err.starts_with(said), "{answer:?}");
+        assert_eq!(answer.out, "");
+    }
+    assert_eq!(desk.run("user list").is(0).out, before);
+    desk.run("user enable ben@example.com").is(0);
+    desk.run("user set-role ana@example.com user").is(0);
+    desk.run("user delete ben@example.com --yes").is(1).err("last administrator");
+    desk.run("user delete ana@example.com --yes").is(0);
 }
 
 /// Nobody is asked for a password that cannot be used.
@@ -63,6 +91,7 @@ fn an_unknown_user_or_session_is_a_failure() {
         for line in [
             "show",
             "set-role {} admin",
+            "set-verified {} on",
             "disable",
             "enable",
             "delete {} --yes",

@@ -79,6 +79,21 @@ pub(super) async fn set_role(data: &Data, who: &UserRef, role: Role) -> Result<S
         Changed::Done(user) => Ok(format!("{} is now {role_name}\n", user.email)),
         Changed::Already(user) => Ok(format!("{} is {role_name} already\n", user.email)),
         Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
+    }
+}
+
+pub(super) async fn set_verified(
+    data: &Data,
+    who: &UserRef,
+    is_verified: bool,
+) -> Result<String, Failure> {
+    let state = if is_verified { "verified" } else { "not verified" };
+    match accounts::set_verified(&data.store, &data.clock, who, is_verified).await? {
+        Changed::Done(user) => Ok(format!("{} is now {state}\n", user.email)),
+        Changed::Already(user) => Ok(format!("{} is {state} already\n", user.email)),
+        Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
     }
 }
 
@@ -89,6 +104,7 @@ pub(super) async fn disable(data: &Data, who: &UserRef) -> Result<String, Failur
         }
         Changed::Already(user) => Ok(format!("{} is disabled already\n", user.email)),
         Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
     }
 }
 
@@ -97,6 +113,7 @@ pub(super) async fn enable(data: &Data, who: &UserRef) -> Result<String, Failure
         Changed::Done(user) => Ok(format!("{} is now enabled\n", user.email)),
         Changed::Already(user) => Ok(format!("{} is enabled already\n", user.email)),
         Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
     }
 }
 
@@ -112,6 +129,7 @@ pub(super) async fn set_password(
     let (clock, entropy) = (&data.clock, &data.entropy);
     match accounts::set_password(&data.store, &hasher, clock, entropy, who, password).await? {
         Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
         Changed::Done(user) | Changed::Already(user) => {
             Ok(format!("{} has a new password and is signed out everywhere\n", user.email))
         }
@@ -126,6 +144,7 @@ pub(super) async fn delete(data: &Data, who: &UserRef, yes: bool) -> Result<Stri
     // By id: this very account is what was asked about.
     match accounts::delete(&data.store, &data.clock, &UserRef::Id(user.id)).await? {
         Changed::NoSuchUser => Err(unknown(who)),
+        Changed::LastAdmin => Err(last_admin(who)),
         Changed::Done(user) | Changed::Already(user) => Ok(format!("{} is deleted\n", user.email)),
     }
 }
@@ -140,6 +159,13 @@ fn unknown(user: &UserRef) -> Failure {
         UserRef::Email(email) => format!("no user has the e-mail address {email}"),
         UserRef::Id(id) => format!("no user has the id {id}"),
     })
+}
+
+fn last_admin(user: &UserRef) -> Failure {
+    Failure::failed(format!(
+        "{user} is the last administrator who can sign in; make somebody else one first: \
+         doorward user set-role EMAIL admin"
+    ))
 }
 
 fn confirmed(question: &str) -> Result<bool, Failure> {

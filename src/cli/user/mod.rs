@@ -62,13 +62,24 @@ pub(super) enum Command {
     },
     /// Make a user an administrator, or an ordinary user again
     ///
-    /// Access tokens that still say the old role are refused, and refreshed, within a second.
+    /// Access tokens that still say the old role are refused, and refreshed, within a second. The
+    /// last administrator who can sign in stays one.
     SetRole {
         #[command(flatten)]
         user: Whom,
         /// What the user may do from now on
         #[arg(value_parser = role())]
         role: Role,
+    },
+    /// Say whether a user's e-mail address is known to be theirs
+    ///
+    /// Access tokens that still say otherwise are refused, and refreshed, within a second.
+    SetVerified {
+        #[command(flatten)]
+        user: Whom,
+        /// Whether it is
+        #[arg(action = clap::ArgAction::Set, value_parser = on_or_off())]
+        state: bool,
     },
     /// Give a user another password, and sign them out everywhere
     #[command(after_long_help = SET_PASSWORD_EXAMPLES)]
@@ -115,6 +126,10 @@ fn role() -> impl TypedValueParser<Value = Role> {
         .try_map(|name| Role::parse(&name).ok_or("no such role"))
 }
 
+fn on_or_off() -> impl TypedValueParser<Value = bool> {
+    PossibleValuesParser::new(["on", "off"]).map(|state| state == "on")
+}
+
 impl Command {
     pub(in crate::cli) fn run(self, config: Config) -> Result<String, Failure> {
         match self {
@@ -136,6 +151,9 @@ impl Command {
             }
             Self::SetRole { user: Whom { user }, role } => {
                 data::existing(config, async |data| actions::set_role(data, &user, role).await)
+            }
+            Self::SetVerified { user: Whom { user }, state } => {
+                data::existing(config, async |data| actions::set_verified(data, &user, state).await)
             }
             Self::SetPassword { user: Whom { user }, password } => {
                 data::existing(config, async |data| {

@@ -38,6 +38,7 @@ fn nothing_set_gives_the_documented_defaults() {
         ("argon2_parallelism", "1"),
         ("log_format", "text"),
         ("log_level", "info"),
+        ("audit_retention", "365d"),
     ];
     let shown: Vec<_> = loaded.settings.iter().map(|s| (s.key, s.value.as_str())).collect();
     assert_eq!(shown, documented);

@@ -42,6 +42,7 @@ const VALUES: &[(&str, &str, &str, &str)] = &[
     ("argon2_parallelism", "4", "4", "4"),
     ("log_format", r#""json""#, "json", "json"),
     ("log_level", r#""trace""#, "trace", "trace"),
+    ("audit_retention", r#""90d""#, "2160h", "90d"),
 ];
 
 /// What some keys need beside them.
@@ -97,6 +98,8 @@ const REFUSED: &[(&str, &[&str])] = &[
     (r#"session_max_age = "11y""#, &["at most 10 years"]),
     (r#"refresh_token_ttl = "14m""#, &["found 14m", "at least access_token_ttl, 15m"]),
     (r#"session_max_age = "14m""#, &["found 14m", "at least access_token_ttl, 15m"]),
+    (r#"audit_retention = "0s""#, &[r#"found "0s""#, "at least 1d"]),
+    (r#"audit_retention = "23h""#, &["at least 1d"]),
     (r#"reuse_policy = "all""#, &[r#"found "all""#, "user or session"]),
     (r#"auto_refresh = "yes""#, &[r#"found "yes""#, "true or false"]),
     ("auto_refresh = 1", &["found 1", "true or false"]),

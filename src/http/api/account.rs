@@ -18,7 +18,7 @@ codes! {
     /// Of `changePassword`.
     ChangePassword = [BODY, GUARD] + CsrfFailed + WrongPassword + TooManyAttempts;
     /// Of `deleteAccount`.
-    DeleteAccount = [BODY, GUARD] + CsrfFailed + WrongPassword + TooManyAttempts;
+    DeleteAccount = [BODY, GUARD] + CsrfFailed + WrongPassword + LastAdmin + TooManyAttempts;
 }
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Account")]

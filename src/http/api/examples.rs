@@ -16,9 +16,9 @@ use crate::domain::id::{SessionId, UserId};
 use crate::domain::time::Timestamp;
 
 /// 2026-11-23T16:43:40Z, when Ana registered.
-const REGISTERED: Timestamp = Timestamp::from_millis(1_795_452_220_000);
+pub(super) const REGISTERED: Timestamp = Timestamp::from_millis(1_795_452_220_000);
 /// Half an hour later, when she used the session last, and 30 days after that.
-const USED: Timestamp = Timestamp::from_millis(1_795_454_020_000);
+pub(super) const USED: Timestamp = Timestamp::from_millis(1_795_454_020_000);
 const EXPIRES: Timestamp = Timestamp::from_millis(1_798_046_020_000);
 
 // Shortened, so that nobody takes them for real ones.

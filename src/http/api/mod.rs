@@ -1,8 +1,10 @@
 //! The API, as poem-openapi sees it.
 
 mod account;
+mod admin;
 mod answers;
 mod auth;
+mod events;
 pub(in crate::http) mod examples;
 mod keys;
 mod recovery;
@@ -23,6 +25,10 @@ pub(super) enum Tag {
     Sessions,
     /// The public keys, for other services that verify access tokens themselves.
     Keys,
+    /// What happened to the caller's account: sign-ins, refusals, changes.
+    Events,
+    /// Users, their sessions and the audit trail, for administrators: anybody else is refused.
+    Administration,
 }
 
 /// All operations.
@@ -32,6 +38,10 @@ pub(super) type Api = (
     recovery::RecoveryApi,
     sessions::SessionsApi,
     keys::KeysApi,
+    events::EventsApi,
+    admin::UsersApi,
+    admin::UserSessionsApi,
+    admin::AuditApi,
 );
 
 const DESCRIPTION: &str = "\
@@ -64,6 +74,10 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             recovery::RecoveryApi,
             sessions::SessionsApi,
             keys::KeysApi,
+            events::EventsApi,
+            admin::UsersApi,
+            admin::UserSessionsApi,
+            admin::AuditApi,
         ),
         "Doorward",
         env!("CARGO_PKG_VERSION"),

@@ -206,7 +206,8 @@ impl Example for ProblemSchema {
 #[derive(Object)]
 #[oai(rename = "FieldError", example)]
 struct FieldErrorSchema {
-    /// JSON Pointer (RFC 6901) into the body, such as `/password`.
+    /// JSON Pointer (RFC 6901) into the body, such as `/password`, or into the query, such as
+    /// `/limit`.
     #[oai(validator(max_length = 256))]
     field: String,
     /// What the field must be; never its value.
