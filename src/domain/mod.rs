@@ -10,6 +10,10 @@ pub mod time;
 #[cfg(feature = "server")]
 pub mod account;
 #[cfg(feature = "server")]
+pub mod address;
+#[cfg(feature = "server")]
+pub mod avatar;
+#[cfg(feature = "server")]
 pub mod device;
 #[cfg(feature = "server")]
 pub mod mail;
@@ -18,8 +22,16 @@ pub mod one_time;
 #[cfg(feature = "server")]
 pub mod password;
 #[cfg(feature = "server")]
+pub mod patch;
+#[cfg(feature = "server")]
+pub mod phone;
+#[cfg(feature = "server")]
+pub mod profile;
+#[cfg(feature = "server")]
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod session;
+#[cfg(feature = "server")]
+pub mod text;
 #[cfg(feature = "server")]
 pub mod throttle;

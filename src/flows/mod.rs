@@ -4,6 +4,7 @@
 //! [`Fault`]: crate::fault::Fault
 
 pub mod accounts;
+pub mod addresses;
 pub mod administration;
 pub mod authenticate;
 pub mod events;
@@ -12,6 +13,7 @@ pub mod logout;
 pub mod me;
 pub mod mint;
 pub mod password;
+pub mod profile;
 pub mod recovery;
 pub mod refresh;
 pub mod register;

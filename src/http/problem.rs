@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
-use crate::flows::{administration, authenticate, login, password, recovery, refresh, register};
+use crate::flows::{
+    addresses, administration, authenticate, login, password, recovery, refresh, register,
+};
 use crate::metric;
 
 /// The media type of all errors.
@@ -98,6 +100,8 @@ codes! {
     /// Nobody would be left who can administer: the user is the last administrator who can sign
     /// in. Make somebody else one first.
     LastAdmin = CONFLICT, "last_admin", "This is the last administrator who can sign in. Make somebody else one first.";
+    /// The caller has as many addresses as one may have, which is 20. Remove one first.
+    TooManyAddresses = CONFLICT, "too_many_addresses", "There are 20 addresses already. Remove one first.";
     /// The body is larger than 16 KiB.
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is larger than 16 KiB.";
     /// The body was sent as something else than `application/json`.
@@ -288,6 +292,22 @@ impl From<administration::Refusal> for Problem {
             administration::Refusal::EmailTaken => Code::EmailTaken.into(),
             administration::Refusal::LastAdmin => Code::LastAdmin.into(),
             administration::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<addresses::Refusal> for Problem {
+    fn from(refusal: addresses::Refusal) -> Self {
+        match refusal {
+            addresses::Refusal::TooMany => Code::TooManyAddresses.into(),
+            addresses::Refusal::NotFound => Code::NotFound.into(),
+            addresses::Refusal::DefaultIsNeeded => Self::fields(vec![FieldError {
+                field: "/isDefault".to_owned(),
+                message: "must not be false for the default; make another one the default"
+                    .to_owned(),
+            }]),
+            addresses::Refusal::UserGone => Code::SessionExpired.into(),
+            addresses::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The OpenAPI document: generated from the code, put in order once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use poem_openapi::OpenApi as _;
@@ -11,20 +11,6 @@ use super::problem::Code;
 
 /// The version of the specification that the document is written for.
 const OPENAPI: &str = "3.0.3";
-
-/// Fields of objects where others are refused.
-const CLOSED: &[&str] = &[
-    "Credentials",
-    "CurrentPassword",
-    "EmailAddress",
-    "EmailChange",
-    "NewUser",
-    "OneTimeToken",
-    "PasswordChange",
-    "PasswordReset",
-    "RefreshToken",
-    "UserChanges",
-];
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
 const RENAMED: [(&str, &str); 2] =
@@ -50,7 +36,7 @@ pub fn yaml() -> String {
 fn tidy(generated: &str) -> Value {
     let mut document: Value = serde_json::from_str(generated).unwrap_or_default();
     document["openapi"] = json!(OPENAPI);
-    for schema in CLOSED {
+    for schema in requested(&document) {
         document["components"]["schemas"][schema]["additionalProperties"] = json!(false);
     }
     if let Some(paths) = document["paths"].as_object_mut() {
@@ -68,6 +54,18 @@ fn tidy(generated: &str) -> Value {
     illustrate(&mut document["paths"], &mut shown);
     document["components"]["examples"] = Value::Object(shown);
     document
+}
+
+/// The schemas of requests: fields that are not in them are refused.
+fn requested(document: &Value) -> BTreeSet<String> {
+    let paths = document["paths"].as_object().into_iter().flat_map(Map::values);
+    let operations = paths.filter_map(Value::as_object).flat_map(Map::values);
+    let bodies = operations.filter_map(|operation| operation["requestBody"]["content"].as_object());
+    bodies
+        .flat_map(Map::values)
+        .filter_map(|media_type| media_type["schema"]["$ref"].as_str()?.rsplit('/').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Gives the bodies examples: those with cookies and without, and of problems one for each code

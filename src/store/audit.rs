@@ -46,6 +46,14 @@ pub enum Event {
     Verified,
     /// An account's address was declared not to be known to be its user's.
     Unverified,
+    /// What a user says about themselves was changed.
+    ProfileChanged,
+    /// A user added a postal address.
+    AddressAdded,
+    /// A user changed a postal address.
+    AddressChanged,
+    /// A user removed a postal address.
+    AddressRemoved,
 }
 
 /// Who does something, and from where.
@@ -88,6 +96,10 @@ impl Event {
         Self::EmailChangeRequested,
         Self::EmailChanged,
         Self::EmailChangeUndone,
+        Self::ProfileChanged,
+        Self::AddressAdded,
+        Self::AddressChanged,
+        Self::AddressRemoved,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -124,6 +136,10 @@ impl Event {
             Self::SignInRefused => "sign_in_refused",
             Self::Verified => "user_verified",
             Self::Unverified => "user_unverified",
+            Self::ProfileChanged => "profile_changed",
+            Self::AddressAdded => "address_added",
+            Self::AddressChanged => "address_changed",
+            Self::AddressRemoved => "address_removed",
         }
     }
 }

@@ -4,10 +4,12 @@
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `directory`, `audit`, `trail`, `upkeep`: the other operations.
+//! - `profiles`, `addresses`: what users say about themselves.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
+mod addresses;
 mod audit;
 mod checkpoint;
 mod directory;
@@ -15,6 +17,7 @@ mod known;
 mod notes;
 mod one_time;
 mod outbox;
+mod profiles;
 mod recovery;
 mod revocations;
 mod rotation;
@@ -32,9 +35,11 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
+pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Event};
 pub use directory::{Changed, Page, UserFilter};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
+pub use profiles::Author;
 pub use recovery::Redeemed;
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};

@@ -23,6 +23,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_accounts_and_sessions.sql"),
+    include_str!("migrations/0002_profiles.sql"),
     include_str!("migrations/0003_outbox.sql"),
     include_str!("migrations/0004_one_time_tokens.sql"),
     include_str!("migrations/0005_audit.sql"),

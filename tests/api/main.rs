@@ -11,6 +11,7 @@
 mod harness;
 
 mod account;
+mod addresses;
 mod admin;
 mod cookies;
 mod csrf;
@@ -24,6 +25,7 @@ mod logout;
 mod origins;
 mod outage;
 mod pages;
+mod profile;
 mod recovery;
 mod refresh;
 mod register;

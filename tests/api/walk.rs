@@ -10,6 +10,7 @@ use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
 const OPERATION_IDS: &[&str] = &[
+    "addAddress",
     "changeEmail",
     "changePassword",
     "confirmEmail",
@@ -19,7 +20,9 @@ const OPERATION_IDS: &[&str] = &[
     "forgotPassword",
     "getKeys",
     "getMe",
+    "getProfile",
     "getUser",
+    "listAddresses",
     "listAuditEvents",
     "listEvents",
     "listSessions",
@@ -30,39 +33,49 @@ const OPERATION_IDS: &[&str] = &[
     "logoutAll",
     "refresh",
     "register",
+    "removeAddress",
     "resendVerification",
     "resetPassword",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
     "undoEmailChange",
+    "updateAddress",
+    "updateProfile",
     "updateUser",
     "verifyEmail",
 ];
 
 const PROTECTED: &[&str] = &[
+    "addAddress",
     "changeEmail",
     "changePassword",
     "createUser",
     "deleteAccount",
     "deleteUser",
     "getMe",
+    "getProfile",
     "getUser",
+    "listAddresses",
     "listAuditEvents",
     "listEvents",
     "listSessions",
     "listUserSessions",
     "listUsers",
     "logoutAll",
+    "removeAddress",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
+    "updateAddress",
+    "updateProfile",
     "updateUser",
 ];
 
 fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a> {
     let path = operation.path.replace("{sessionId}", parameter);
     let path = path.replace("{userId}", parameter);
+    let path = path.replace("{addressId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }

@@ -7,6 +7,7 @@ mod auth;
 mod events;
 pub(in crate::http) mod examples;
 mod keys;
+mod profile;
 mod recovery;
 pub mod refused;
 mod sessions;
@@ -29,6 +30,8 @@ pub(super) enum Tag {
     Events,
     /// Users, their sessions and the audit trail, for administrators: anybody else is refused.
     Administration,
+    /// What the caller says about themselves: name, telephone, language, postal addresses.
+    Profile,
 }
 
 /// All operations.
@@ -36,6 +39,7 @@ pub(super) type Api = (
     auth::AuthApi,
     account::AccountApi,
     recovery::RecoveryApi,
+    profile::ProfileApi,
     sessions::SessionsApi,
     keys::KeysApi,
     events::EventsApi,
@@ -72,6 +76,7 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             auth::AuthApi,
             account::AccountApi,
             recovery::RecoveryApi,
+            profile::ProfileApi,
             sessions::SessionsApi,
             keys::KeysApi,
             events::EventsApi,
