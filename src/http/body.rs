@@ -247,6 +247,6 @@ fn check_value(value: &Value, schema: &MetaSchema) -> Result<(), String> {
 }
 
 /// One step deeper, as RFC 6901 writes it.
-fn pointer(at: &str, name: &str) -> String {
+pub(super) fn pointer(at: &str, name: &str) -> String {
     format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
 }

@@ -1,17 +1,23 @@
 //! Parameters in the query. What they must not be is told as with a body: 422, which parameter,
-//! what it must be, never the value.
+//! what it must be, never the value. Where there are parameters, unknown ones are refused: a filter
+//! that is misspelt must not list everything.
+
+use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use poem::http::Method;
 use poem::{Request, RequestBody};
 use poem_openapi::registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type as _;
-use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
+use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions, OpenApi as _};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::api::types;
+use super::api::{Api, types};
+use super::body::pointer;
 use super::problem::{FieldError, Problem};
+use super::spec::matches;
 use crate::domain::claims;
 use crate::domain::id::UserId;
 use crate::store::{Event, EventSeq};
@@ -53,11 +59,60 @@ impl<'a, T: Parameter> ApiExtractor<'a> for Asked<T> {
         _body: &mut RequestBody,
         options: ExtractParamOptions<String>,
     ) -> poem::Result<Self> {
-        read(request.uri().query().unwrap_or_default(), options.name).map(Self).map_err(|message| {
-            let field = format!("/{}", options.name);
-            Problem::fields(vec![FieldError { field, message }]).into()
-        })
+        let Some(query) = request.uri().query() else { return Ok(Self(None)) };
+        let refuse = |name: &str, message| {
+            Problem::fields(vec![FieldError { field: pointer("", name), message }])
+        };
+        let known = known(request.method(), request.uri().path());
+        if let Some(name) = unknown(query, known) {
+            let message = format!("unknown parameter; known are: {}", known.join(", "));
+            return Err(refuse(&name, message).into());
+        }
+        Ok(Self(read(query, options.name).map_err(|message| refuse(options.name, message))?))
     }
+}
+
+/// What is known of the parameters of one operation.
+struct Known {
+    method: String,
+    path: String,
+    parameters: Vec<String>,
+}
+
+/// The operations that have any.
+static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+    let mut known = Vec::new();
+    for path in Api::meta().into_iter().flat_map(|api| api.paths) {
+        for operation in path.operations {
+            let parameters = operation.params.into_iter();
+            known.push(Known {
+                method: operation.method.to_string(),
+                path: path.path.clone(),
+                parameters: parameters
+                    .filter(|parameter| parameter.in_type == MetaParamIn::Query)
+                    .map(|parameter| parameter.name)
+                    .collect(),
+            });
+        }
+    }
+    known.retain(|operation| !operation.parameters.is_empty());
+    known
+});
+
+/// The parameters of the operation that answers here.
+fn known(method: &Method, path: &str) -> &'static [String] {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    let found = KNOWN.iter().find(|it| it.method == method && matches(&it.path, path));
+    found.map_or(&[], |it| &it.parameters)
+}
+
+/// The first parameter that is not known. The name is the client's own text, but it may be long.
+fn unknown(query: &str, known: &[String]) -> Option<String> {
+    url::form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| name)
+        // Where nothing is known of the operation, nothing is refused.
+        .find(|name| !known.is_empty() && !known.iter().any(|known| known == name))
+        .map(|name| name.chars().take(64).collect())
 }
 
 fn read<T: Parameter>(query: &str, name: &str) -> Result<Option<T>, String> {

@@ -165,7 +165,7 @@ impl Default for Methods {
     }
 }
 
-fn matches(template: &str, path: &str) -> bool {
+pub(super) fn matches(template: &str, path: &str) -> bool {
     let (template, path) = (template.trim_end_matches('/'), path.trim_end_matches('/'));
     let segments = |text: &str| text.split('/').map(str::to_owned).collect::<Vec<_>>();
     let (template, path) = (segments(template), segments(path));

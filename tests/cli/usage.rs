@@ -58,6 +58,7 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "user list",
         "user show ana@example.com",
         "user set-role ana@example.com admin",
+        "user set-verified ana@example.com on",
         "user disable ana@example.com",
         "user enable ana@example.com",
         "user delete ana@example.com --yes",

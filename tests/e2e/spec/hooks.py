@@ -25,6 +25,8 @@ COOKIES = ("token", "refreshToken", "csrfToken")
 ENDING = {"login", "register", "logout", "logoutAll", "revokeSession"}
 # Nor is the account: they are tried on one that was made for it.
 CHANGING = {"changePassword", "deleteAccount"}
+# Fields that may be left out.
+OPTIONAL = ("delivery", "refreshToken", "password", "role", "isVerified", "isDisabled")
 
 numbers = itertools.count()
 
@@ -80,6 +82,22 @@ def enter(operation, credentials):
     return {**tokens, "id": body["session"]["id"]}
 
 
+def ana_id():
+    """Who Ana is."""
+    answer = requests.post(f"{URL}/api/auth/login", json={**ANA, "delivery": "body"}, timeout=10)
+    answer.raise_for_status()
+    return answer.json()["user"]["id"]
+
+
+def somebody():
+    """An account to try things on."""
+    new = {"email": f"somebody-{next(numbers)}@example.com", "password": ANA["password"]}
+    body = {**new, "delivery": "body"}
+    answer = requests.post(f"{URL}/api/auth/register", json=body, timeout=10)
+    answer.raise_for_status()
+    return answer.json()["user"]["id"]
+
+
 jar = Jar()
 if AS != "nobody":
 
@@ -113,10 +131,14 @@ def before_call(_context, case, _kwargs):
         case.cookies.update({name: tokens[name] for name in COOKIES})
         if positive:
             case.headers["X-CSRF-Token"] = tokens["csrfToken"]
-    # The session of the example, which does not exist, stands for one that does.
+    # The ids of the examples, which do not exist, stand for some that do.
     example = [it["schema"].get("example") for it in definition.get("parameters", [])]
     if AS != "nobody" and case.path_parameters.get("sessionId", "") in example:
         case.path_parameters["sessionId"] = sign_in()["id"]
+        if case.path_parameters.get("userId", "") in example:
+            case.path_parameters["userId"] = ana_id()
+    elif AS != "nobody" and case.path_parameters.get("userId", "") in example:
+        case.path_parameters["userId"] = somebody()
     if positive and isinstance(case.body, dict):
         case.body = realistic(operation, case.body)
 
@@ -125,6 +147,10 @@ def realistic(operation, body):
     """Some of what is right by its schema is replaced by what is right in fact."""
     if operation == "register" and next(numbers) % 2:
         return {**body, "email": f"user-{next(numbers)}@example.com"}
+    if operation == "createUser" and next(numbers) % 2:
+        more = {"email": f"user-{next(numbers)}@example.com", "password": ANA["password"]}
+        # Another administrator could unseat Ana.
+        return {**body, **more, "role": "user"}
     if operation == "login" and next(numbers) % 2:
         return {**body, **ANA}
     if operation == "changePassword" and next(numbers) % 2:
@@ -158,7 +184,7 @@ def filter_failure(_context, failure, case, _response):
     ignored_header = AS == "bearer" and "`X-CSRF-Token`" in failure.message
     # Many generated clients write null for what they leave out.
     body = case.body if isinstance(case.body, dict) else {}
-    null_for_absent = any(body.get(name, "") is None for name in ("delivery", "refreshToken"))
+    null_for_absent = any(body.get(name, "") is None for name in OPTIONAL)
     return not (ignored_header or null_for_absent)
 
 

@@ -24,10 +24,17 @@ SETTINGS = {
 
 @contextmanager
 def doorward():
-    """Starts the binary DOORWARD_BIN and yields its URL. SIGTERM must end it with exit code 0."""
+    """Starts the binary DOORWARD_BIN and yields its URL, and a function that runs the command line
+    on its data. SIGTERM must end it with exit code 0."""
     with tempfile.TemporaryDirectory(prefix="doorward-spec-") as data:
         command = [os.environ["DOORWARD_BIN"], "serve", "--data", data, "--listen", "127.0.0.1:0"]
         environment = {"PATH": os.environ["PATH"], **SETTINGS}
+
+        def shell(*arguments):
+            binary = os.environ["DOORWARD_BIN"]
+            command = [binary, *arguments, "--data", data]
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+
         pipe = subprocess.PIPE
         with subprocess.Popen(command, env=environment, stdout=pipe, text=True) as server:
             try:
@@ -35,7 +42,7 @@ def doorward():
                 ready = READY.match(line)
                 if not ready:
                     raise RuntimeError(f"the server did not start; it said: {line!r}")
-                yield ready.group(1)
+                yield ready.group(1), shell
             finally:
                 server.terminate()
                 try:
