@@ -44,6 +44,11 @@ uuid_id! {
     OneTimeId
 }
 
+uuid_id! {
+    /// One of a user's postal addresses.
+    AddressId
+}
+
 /// How often a session's refresh token has been rotated; the first token is of generation 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -4,11 +4,13 @@
 //! [`Fault`]: crate::fault::Fault
 
 pub mod accounts;
+pub mod addresses;
 pub mod authenticate;
 pub mod login;
 pub mod logout;
 pub mod me;
 pub mod mint;
+pub mod profile;
 pub mod refresh;
 pub mod register;
 pub mod sessions;

@@ -197,12 +197,15 @@ fn check(
             let message = format!("unknown field; known are: {}", known.join(", "));
             errors.push(FieldError { field: pointer(at, &name), message });
         }
+        // Where null empties a field, nothing else in the object can be null.
+        let null_says_something = schema.properties.iter().any(|(_, it)| is_nullable(it));
         for (name, property) in &schema.properties {
             let field = pointer(at, name);
             let is_required = schema.required.contains(name);
             match members.get(*name) {
+                Some(Value::Null) if is_nullable(property) => {}
                 // Many generated clients write null for what they leave out.
-                Some(Value::Null) if !is_required => {}
+                Some(Value::Null) if !is_required && !null_says_something => {}
                 Some(member) => check(member, property, registry, &field, errors),
                 None if is_required => {
                     errors.push(FieldError { field, message: "is required".to_owned() });
@@ -211,6 +214,10 @@ fn check(
             }
         }
     }
+}
+
+fn is_nullable(schema: &MetaSchemaRef) -> bool {
+    matches!(schema, MetaSchemaRef::Inline(schema) if schema.nullable)
 }
 
 fn check_value(value: &Value, schema: &MetaSchema) -> Result<(), String> {

@@ -14,6 +14,7 @@ pub mod guard;
 mod json;
 pub mod origins;
 pub mod pages;
+mod patch;
 pub mod problem;
 pub mod request_ids;
 pub mod server;

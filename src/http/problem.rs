@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
-use crate::flows::{authenticate, login, refresh, register};
+use crate::flows::{addresses, authenticate, login, refresh, register};
 use crate::metric;
 
 /// The media type of all errors.
@@ -87,6 +87,8 @@ codes! {
     MethodNotAllowed = METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not have that method; the Allow header lists those that it has.";
     /// The e-mail address belongs to an account. Sign in instead.
     EmailTaken = CONFLICT, "email_taken", "An account with this e-mail address exists already.";
+    /// The caller has as many addresses as one may have, which is 20. Remove one first.
+    TooManyAddresses = CONFLICT, "too_many_addresses", "There are 20 addresses already. Remove one first.";
     /// The body is larger than 16 KiB.
     PayloadTooLarge = PAYLOAD_TOO_LARGE, "payload_too_large", "The body is larger than 16 KiB.";
     /// The body was sent as something else than `application/json`.
@@ -242,6 +244,22 @@ impl From<authenticate::Refusal> for Problem {
             authenticate::Refusal::RefreshTokenReused => Code::RefreshTokenReused.into(),
             authenticate::Refusal::Late => Code::Unavailable.into(),
             authenticate::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<addresses::Refusal> for Problem {
+    fn from(refusal: addresses::Refusal) -> Self {
+        match refusal {
+            addresses::Refusal::TooMany => Code::TooManyAddresses.into(),
+            addresses::Refusal::NotFound => Code::NotFound.into(),
+            addresses::Refusal::DefaultIsNeeded => Self::fields(vec![FieldError {
+                field: "/isDefault".to_owned(),
+                message: "must not be false for the default; make another one the default"
+                    .to_owned(),
+            }]),
+            addresses::Refusal::UserGone => Code::SessionExpired.into(),
+            addresses::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

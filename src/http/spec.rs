@@ -13,7 +13,8 @@ use super::problem::Code;
 const OPENAPI: &str = "3.0.3";
 
 /// Fields of objects where others are refused.
-const CLOSED: [&str; 2] = ["Credentials", "RefreshToken"];
+const CLOSED: [&str; 5] =
+    ["Credentials", "RefreshToken", "ProfileChanges", "NewAddress", "AddressChanges"];
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
 const RENAMED: [(&str, &str); 2] =

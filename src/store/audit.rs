@@ -32,6 +32,14 @@ pub enum Event {
     Enabled,
     /// An account was deleted.
     Deleted,
+    /// What a user says about themselves was changed.
+    ProfileChanged,
+    /// A user added a postal address.
+    AddressAdded,
+    /// A user changed a postal address.
+    AddressChanged,
+    /// A user removed a postal address.
+    AddressRemoved,
 }
 
 impl Event {
@@ -57,6 +65,10 @@ impl Event {
             Self::Disabled => "user_disabled",
             Self::Enabled => "user_enabled",
             Self::Deleted => "user_deleted",
+            Self::ProfileChanged => "profile_changed",
+            Self::AddressAdded => "address_added",
+            Self::AddressChanged => "address_changed",
+            Self::AddressRemoved => "address_removed",
         }
     }
 }

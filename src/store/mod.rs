@@ -4,13 +4,16 @@
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
+//! - `profiles`, `addresses`: what users say about themselves.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
+mod addresses;
 mod audit;
 mod checkpoint;
 mod known;
 mod notes;
+mod profiles;
 mod revocations;
 mod rotation;
 mod schema;
@@ -26,7 +29,9 @@ use std::time::Duration;
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
+pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::Event;
+pub use profiles::Author;
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;

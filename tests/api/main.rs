@@ -10,6 +10,7 @@
 
 mod harness;
 
+mod addresses;
 mod cookies;
 mod csrf;
 mod edge;
@@ -20,6 +21,7 @@ mod logout;
 mod origins;
 mod outage;
 mod pages;
+mod profile;
 mod refresh;
 mod register;
 mod review;

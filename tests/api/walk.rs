@@ -6,22 +6,40 @@ use crate::harness::spec::{Operation, operations};
 use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
-const OPERATION_IDS: [&str; 9] = [
+const OPERATION_IDS: [&str; 15] = [
+    "addAddress",
     "getKeys",
     "getMe",
+    "getProfile",
+    "listAddresses",
     "listSessions",
     "login",
     "logout",
     "logoutAll",
     "refresh",
     "register",
+    "removeAddress",
     "revokeSession",
+    "updateAddress",
+    "updateProfile",
 ];
 
-const PROTECTED: [&str; 4] = ["getMe", "listSessions", "logoutAll", "revokeSession"];
+const PROTECTED: [&str; 10] = [
+    "addAddress",
+    "getMe",
+    "getProfile",
+    "listAddresses",
+    "listSessions",
+    "logoutAll",
+    "removeAddress",
+    "revokeSession",
+    "updateAddress",
+    "updateProfile",
+];
 
 fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a> {
     let path = operation.path.replace("{sessionId}", parameter);
+    let path = path.replace("{addressId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }
@@ -98,12 +116,15 @@ async fn a_foreign_page_is_stopped_at_every_unsafe_operation() {
 #[tokio::test]
 async fn bad_input_is_a_problem_everywhere() {
     let app = TestApp::start().await;
+    let ana = app.program("ana@example.com").await;
     let bodies = operations();
     let bodies: Vec<_> = bodies.iter().filter(|it| it.has_body()).collect();
-    assert_eq!(bodies.len(), 4);
+    assert_eq!(bodies.len(), 7);
     for operation in bodies {
         let send = |media_type: &str, body: &str| {
             let call = call(&app, operation, NOBODY).header("content-type", media_type);
+            let is_protected = operation.is_protected();
+            let call = if is_protected { call.bearer(&ana.tokens.access) } else { call };
             call.body(body)
         };
         let json = "application/json";

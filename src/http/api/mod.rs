@@ -4,6 +4,7 @@ mod answers;
 mod auth;
 pub(in crate::http) mod examples;
 mod keys;
+mod profile;
 pub mod refused;
 mod sessions;
 pub mod types;
@@ -19,10 +20,12 @@ pub(super) enum Tag {
     Sessions,
     /// The public keys, for other services that verify access tokens themselves.
     Keys,
+    /// What the caller says about themselves: name, telephone, language, postal addresses.
+    Profile,
 }
 
 /// All operations.
-pub(super) type Api = (auth::AuthApi, sessions::SessionsApi, keys::KeysApi);
+pub(super) type Api = (auth::AuthApi, sessions::SessionsApi, keys::KeysApi, profile::ProfileApi);
 
 const DESCRIPTION: &str = "\
 Doorward signs users in and keeps them signed in.
@@ -48,7 +51,7 @@ pub(super) const PREFIXES: [&str; 2] = ["/api/", "/.well-known/"];
 /// The service that routes to the operations and knows their spec.
 pub(super) fn service() -> OpenApiService<Api, ()> {
     OpenApiService::new(
-        (auth::AuthApi, sessions::SessionsApi, keys::KeysApi),
+        (auth::AuthApi, sessions::SessionsApi, keys::KeysApi, profile::ProfileApi),
         "Doorward",
         env!("CARGO_PKG_VERSION"),
     )
