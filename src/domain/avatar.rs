@@ -35,6 +35,10 @@ impl AvatarUrl {
         }
         let url = Url::parse(text).map_err(|_| AvatarUrlError::Malformed)?;
         let is_loopback = match url.host() {
+            // The URL standard lets quotes and the like into a name; no host has one.
+            Some(Host::Domain(name)) if !name.bytes().all(is_of_a_name) => {
+                return Err(AvatarUrlError::Malformed);
+            }
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.to_canonical().is_loopback(),
@@ -67,6 +71,10 @@ impl fmt::Display for AvatarUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+const fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 #[cfg(test)]
@@ -105,6 +113,7 @@ mod tests {
             " https://example.com/",
             "https://example.com/\n",
             "https:///\t",
+            "https://\"onload=x.example/",
             "\0https://a.example",
         ] {
             assert_eq!(AvatarUrl::parse(typed), Err(AvatarUrlError::Malformed), "{typed:?}");

@@ -15,6 +15,7 @@ mod common;
 mod cookies;
 mod emails;
 mod origins;
+mod profiles;
 mod settings;
 mod target;
 mod tokens;
