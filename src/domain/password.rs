@@ -7,7 +7,11 @@ use zeroize::Zeroizing;
 
 /// A password in NFC, within the bounds. Never printed, wiped when dropped.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    text: Zeroizing<String>,
+    /// What was typed, where that is another text.
+    typed: Option<Zeroizing<String>>,
+}
 
 /// Why a text cannot be a password. Never repeats the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +31,7 @@ impl Password {
     /// A password for a new account or a change.
     pub fn choose(text: &str, min_chars: u32) -> Result<Self, PasswordError> {
         let password = Self::present(text)?;
-        if password.0.chars().count() < min_chars as usize {
+        if password.text.chars().count() < min_chars as usize {
             return Err(PasswordError::TooShort(min_chars));
         }
         Ok(password)
@@ -35,16 +39,24 @@ impl Password {
 
     /// A password to compare with the stored one: whatever was allowed when it was chosen.
     pub fn present(text: &str) -> Result<Self, PasswordError> {
-        let text: Zeroizing<String> = Zeroizing::new(text.nfc().collect());
+        let typed = text;
+        let text: Zeroizing<String> = Zeroizing::new(typed.nfc().collect());
         if text.chars().count() > Self::MAX_CHARS {
             return Err(PasswordError::TooLong);
         }
-        Ok(Self(text))
+        let typed = (*text != typed).then(|| Zeroizing::new(typed.to_owned()));
+        Ok(Self { text, typed })
     }
 
     /// What is hashed.
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+
+    /// What was typed, where that is not what is hashed: a program that does not know of normal
+    /// forms has hashed this.
+    pub fn as_typed(&self) -> Option<&[u8]> {
+        self.typed.as_ref().map(|typed| typed.as_bytes())
     }
 }
 
