@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod authenticate;
+pub mod export;
+pub mod import;
 pub mod login;
 pub mod logout;
 pub mod me;

@@ -32,6 +32,8 @@ pub enum Event {
     Enabled,
     /// An account was deleted.
     Deleted,
+    /// An account was brought along from elsewhere.
+    Imported,
 }
 
 impl Event {
@@ -57,6 +59,7 @@ impl Event {
             Self::Disabled => "user_disabled",
             Self::Enabled => "user_enabled",
             Self::Deleted => "user_deleted",
+            Self::Imported => "imported",
         }
     }
 }

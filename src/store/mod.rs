@@ -3,12 +3,13 @@
 //!
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
-//! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
+//! - `sessions`, `users`, `import`, `audit`, `upkeep`: the other operations.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
 mod audit;
 mod checkpoint;
+mod import;
 mod known;
 mod notes;
 mod revocations;

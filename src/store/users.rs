@@ -26,13 +26,14 @@ macro_rules! select {
         )
     };
 }
+pub(super) use select;
 
 /// A user with the hash of the password.
 #[derive(Clone)]
 pub struct Account {
     /// The user.
     pub user: User,
-    /// A PHC string.
+    /// A PHC string, a bcrypt hash that was imported, or empty when there is no password.
     pub password_hash: String,
 }
 
@@ -87,12 +88,7 @@ impl Store {
 
     /// The account with this address.
     pub async fn find_account_by_email(&self, email: Email) -> Result<Option<Account>, Fault> {
-        self.read(move |sql| {
-            sql.prepare_cached(select!("WHERE email = ?1"))?
-                .query_row([email.as_str()], from_row)
-                .optional()
-        })
-        .await
+        self.read(move |sql| by_email(sql, &email).optional()).await
     }
 
     /// The user with this id. Touches no disk when it was asked for before and has not been changed
@@ -204,12 +200,17 @@ pub(super) fn replace_hash(sql: &Connection, id: UserId, hash: &str) -> rusqlite
         .map(|_| ())
 }
 
+/// The account with this address.
+pub(super) fn by_email(sql: &Connection, email: &Email) -> rusqlite::Result<Account> {
+    sql.prepare_cached(select!("WHERE email = ?1"))?.query_row([email.as_str()], from_row)
+}
+
 /// An account.
 pub(super) fn by_id(sql: &Connection, id: UserId) -> rusqlite::Result<Account> {
     sql.prepare_cached(select!("WHERE id = ?1"))?.query_row([id.0], from_row)
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<Account> {
     let role: String = row.get(3)?;
     Ok(Account {
         user: User {

@@ -14,6 +14,7 @@ mod cookies;
 mod csrf;
 mod edge;
 mod guard;
+mod import;
 mod input;
 mod login;
 mod logout;
