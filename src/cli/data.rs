@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use tokio::runtime::Runtime;
+
 use super::failure::Failure;
 use crate::clock::{Clock as _, SystemClock, SystemEntropy};
 use crate::config::Config;
@@ -44,16 +46,19 @@ pub(super) fn existing_or_new<T>(
     config: Config,
     work: impl AsyncFnOnce(&Data) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let runtime = runtime()?;
     let clock = SystemClock::start();
     let store = Store::open(&config.database(), config.access_token_ttl, clock.now())?;
     let data = Data { config, store, clock, entropy: SystemEntropy };
     let outcome = runtime.block_on(work(&data));
     data.store.close();
     outcome
+}
+
+/// What runs the flows of a command.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))
 }
 
 /// Fails when there is no `path`, the `what` of the installation in `dir`.

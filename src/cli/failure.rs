@@ -16,21 +16,33 @@ use crate::store::OpenError;
 pub(super) struct Failure {
     message: String,
     code: u8,
+    /// What there is to say on standard output all the same.
+    report: String,
 }
 
 impl Failure {
     /// It could not be done (exit code 1).
     pub(super) fn failed(message: impl Display) -> Self {
-        Self { message: message.to_string(), code: 1 }
+        Self { message: message.to_string(), code: 1, report: String::new() }
     }
 
     /// It was asked for wrongly, or the configuration is wrong (exit code 2, as clap's own).
     pub(super) fn usage(message: impl Display) -> Self {
-        Self { message: message.to_string(), code: 2 }
+        Self { message: message.to_string(), code: 2, report: String::new() }
+    }
+
+    /// After `report` on standard output.
+    #[must_use]
+    pub(super) fn after(mut self, report: String) -> Self {
+        self.report = report;
+        self
     }
 
     /// Says it on standard error.
     pub(super) fn report(&self) -> ExitCode {
+        if let Err(more) = output::print(&self.report) {
+            output::complain(&more.message);
+        }
         self.message.lines().for_each(output::complain);
         ExitCode::from(self.code)
     }

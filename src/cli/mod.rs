@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `serve.rs` | the server |
 //! | `user/`, `session.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `import.rs`, `export.rs` | users on their way in and out |
 //! | `data.rs` | opening the data directory for the time of one command |
 //! | `password.rs` | asking for a password |
 //! | `output.rs`, `views.rs` | tables and JSON |
@@ -13,7 +14,9 @@
 //! A command answers with the text that it has to say; [`run`] is the only one that prints it.
 
 mod data;
+mod export;
 mod failure;
+mod import;
 mod keys;
 mod output;
 mod password;
@@ -85,6 +88,20 @@ enum Command {
     /// Inspect the signing keys, and make one
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Bring users along from elsewhere
+    ///
+    /// Reads a JSON object a line, as mongoexport and `doorward export` write it: `email`,
+    /// `password` (a bcrypt hash, or argon2, scrypt or pbkdf2 as a PHC string), `role`, `isVerified`,
+    /// `createdAt`. Users sign in with the password they have. The whole file is checked first; when
+    /// a line is refused, nothing is written. It can be run again: who is there already is left alone.
+    #[command(after_long_help = import::EXAMPLES)]
+    Import(import::Import),
+    /// Write all users, a JSON object a line, with the hashes of their passwords
+    #[command(after_long_help = export::EXAMPLES)]
+    Export {
+        /// The file, which is replaced as a whole; - or nothing is standard output
+        file: Option<PathBuf>,
+    },
     /// Print the OpenAPI description of the HTTP interface
     Openapi {
         /// Print YAML instead of JSON
@@ -129,6 +146,8 @@ impl Place {
             Command::Serve { listen } => start(self.load(listen)?),
             Command::User(command) => command.run(self.configuration()?),
             Command::Session(command) => command.run(self.configuration()?),
+            Command::Import(import) => import.run(self.configuration()?),
+            Command::Export { file } => export::run(self.configuration()?, file),
             // A key for another machine needs no configuration here.
             Command::Keys(keys::Command::Generate) => keys::generate(),
             Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),

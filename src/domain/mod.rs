@@ -28,6 +28,8 @@ pub mod phone;
 #[cfg(feature = "server")]
 pub mod profile;
 #[cfg(feature = "server")]
+pub mod record;
+#[cfg(feature = "server")]
 pub mod secret;
 #[cfg(feature = "server")]
 pub mod session;

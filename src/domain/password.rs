@@ -17,7 +17,11 @@ const ESTIMATED_CHARS: usize = 100;
 
 /// A password in NFC, within the bounds. Never printed, wiped when dropped.
 #[derive(Clone)]
-pub struct Password(Zeroizing<String>);
+pub struct Password {
+    text: Zeroizing<String>,
+    /// What was typed, where that is another text.
+    typed: Option<Zeroizing<String>>,
+}
 
 /// What a new password has to be. There are no rules of composition: they make passwords worse
 /// (NIST SP 800-63B §5.1.1.2).
@@ -54,10 +58,10 @@ impl Password {
     /// another one.
     pub fn choose(text: &str, rules: PasswordRules) -> Result<Self, PasswordError> {
         let password = Self::present(text)?;
-        if password.0.chars().count() < rules.min_chars as usize {
+        if password.text.chars().count() < rules.min_chars as usize {
             return Err(PasswordError::TooShort(rules.min_chars));
         }
-        if COMMON.contains(Zeroizing::new(password.0.to_lowercase()).as_str()) {
+        if COMMON.contains(Zeroizing::new(password.text.to_lowercase()).as_str()) {
             return Err(PasswordError::Common);
         }
         if password.score_is_below(rules.min_score) {
@@ -68,20 +72,29 @@ impl Password {
 
     /// A password to compare with the stored one: whatever was allowed when it was chosen.
     pub fn present(text: &str) -> Result<Self, PasswordError> {
-        let text: Zeroizing<String> = Zeroizing::new(text.nfc().collect());
+        let typed = text;
+        let text: Zeroizing<String> = Zeroizing::new(typed.nfc().collect());
         if text.chars().count() > Self::MAX_CHARS {
             return Err(PasswordError::TooLong);
         }
-        Ok(Self(text))
+        let typed = (*text != typed).then(|| Zeroizing::new(typed.to_owned()));
+        Ok(Self { text, typed })
     }
 
     /// What is hashed.
     pub fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+        self.text.as_bytes()
+    }
+
+    /// What was typed, where that is not what is hashed: a program that does not know of normal
+    /// forms has hashed this.
+    pub fn as_typed(&self) -> Option<&[u8]> {
+        self.typed.as_ref().map(|typed| typed.as_bytes())
     }
 
     fn score_is_below(&self, min_score: u8) -> bool {
-        let beginning = || Zeroizing::new(self.0.chars().take(ESTIMATED_CHARS).collect::<String>());
+        let beginning =
+            || Zeroizing::new(self.text.chars().take(ESTIMATED_CHARS).collect::<String>());
         min_score > 0 && u8::from(zxcvbn::zxcvbn(&beginning(), &[]).score()) < min_score
     }
 }

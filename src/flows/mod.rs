@@ -8,6 +8,8 @@ pub mod addresses;
 pub mod administration;
 pub mod authenticate;
 pub mod events;
+pub mod export;
+pub mod import;
 pub mod login;
 pub mod logout;
 pub mod me;

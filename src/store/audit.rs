@@ -54,6 +54,8 @@ pub enum Event {
     AddressChanged,
     /// A user removed a postal address.
     AddressRemoved,
+    /// An account was brought along from elsewhere.
+    Imported,
 }
 
 /// Who does something, and from where.
@@ -100,6 +102,7 @@ impl Event {
         Self::AddressAdded,
         Self::AddressChanged,
         Self::AddressRemoved,
+        Self::Imported,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -140,6 +143,7 @@ impl Event {
             Self::AddressAdded => "address_added",
             Self::AddressChanged => "address_changed",
             Self::AddressRemoved => "address_removed",
+            Self::Imported => "imported",
         }
     }
 }

@@ -27,6 +27,7 @@ macro_rules! select {
         )
     };
 }
+pub(super) use select;
 
 /// All accounts, for a condition to follow.
 pub(super) const SELECT: &str = select!("");
@@ -36,7 +37,7 @@ pub(super) const SELECT: &str = select!("");
 pub struct Account {
     /// The user.
     pub user: User,
-    /// A PHC string, or empty when there is no password.
+    /// A PHC string, a bcrypt hash that was imported, or empty when there is no password.
     pub password_hash: String,
 }
 
@@ -116,12 +117,7 @@ impl Store {
 
     /// The account with this address.
     pub async fn find_account_by_email(&self, email: Email) -> Result<Option<Account>, Fault> {
-        self.read(move |sql| {
-            sql.prepare_cached(select!("WHERE email = ?1"))?
-                .query_row([email.as_str()], from_row)
-                .optional()
-        })
-        .await
+        self.read(move |sql| by_email(sql, &email).optional()).await
     }
 
     /// The account with this id.
@@ -300,6 +296,11 @@ pub(super) fn apply(
 pub(super) fn replace_hash(sql: &Connection, id: UserId, hash: &str) -> rusqlite::Result<()> {
     sql.execute("UPDATE users SET password_hash = ?2 WHERE id = ?1", params![id.0, hash])
         .map(|_| ())
+}
+
+/// The account with this address.
+pub(super) fn by_email(sql: &Connection, email: &Email) -> rusqlite::Result<Account> {
+    sql.prepare_cached(select!("WHERE email = ?1"))?.query_row([email.as_str()], from_row)
 }
 
 /// An account.

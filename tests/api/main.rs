@@ -19,6 +19,7 @@ mod edge;
 mod endings;
 mod events;
 mod guard;
+mod import;
 mod input;
 mod login;
 mod logout;

@@ -152,7 +152,6 @@ async fn a_foreign_page_is_stopped_at_every_unsafe_operation() {
 #[tokio::test]
 async fn bad_input_is_a_problem_everywhere() {
     let app = TestApp::start().await;
-    let ana = app.program("ana@example.com").await;
     let bodies = operations();
     let bodies: Vec<_> = bodies.iter().filter(|it| it.has_body()).collect();
     assert!(bodies.len() >= 8, "{}", bodies.len());

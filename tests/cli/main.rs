@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic")]
 
 mod desk;
+mod import;
 mod keys;
 mod place;
 mod serve;

@@ -45,11 +45,17 @@ impl Server {
 
     /// A session of Ana's, made with the keys of this server.
     pub(crate) fn sign_ana_in(&self) {
-        let body = serde_json::json!({"email": ANA, "password": PASSWORD.trim()}).to_string();
+        let body = serde_json::json!({"email": ANA, "password": PASSWORD.trim()});
+        self.post("/api/auth/login", &body);
+    }
+
+    /// What it answers, which is 200.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
+        let body = body.to_string();
         let mut stream = self.connect();
         write!(
             stream,
-            "POST /api/auth/login HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             body.len()
@@ -58,6 +64,8 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        serde_json::from_str(body).unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -27,6 +27,8 @@ fn wrong_usage_is_refused_with_a_reason_and_leaves_nothing_behind() {
         ("session revoke", "SESSION_ID"),
         ("session revoke --all --user ana@example.com", "cannot be used with"),
         ("session revoke nonsense", "must be a session id, as `doorward session list` shows it\n"),
+        ("import", "<FILE>"),
+        ("import users.jsonl --update", "unexpected argument '--update'"),
         ("completions tcsh", "[possible values: bash"),
         ("config --config missing.toml", "missing.toml (flag --config): cannot be read"),
         ("keys list --config missing.toml", "missing.toml"),
@@ -66,6 +68,8 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "session list",
         "session revoke --all",
         "keys list",
+        "export",
+        "export users.jsonl",
     ] {
         let answer = desk.type_in(&format!("{line} --data elsewhere"), PASSWORD).is(1);
         let (what, hint) = ("doorward: no ", " in elsewhere: run `doorward serve` once");
@@ -105,6 +109,8 @@ fn completions_and_manual_pages_are_made() {
         "doorward-user",
         "doorward-user-add",
         "doorward-session-revoke",
+        "doorward-import",
+        "doorward-export",
     ] {
         let text = fs::read_to_string(desk.path().join(format!("share/man/{page}.1"))).unwrap();
         assert!(text.contains(&format!(".TH {page} 1")), "{page}");

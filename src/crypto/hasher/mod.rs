@@ -3,15 +3,26 @@
 //! The threads keep their working memory, so that hashing costs `threads × memory` for good
 //! and no more; the queue is bounded, so that a storm of logins is shed before it costs a
 //! hash, while everything else goes on.
+//!
+//! `argon` is what passwords are hashed with. `stored` reads that and what other programs have
+//! left (`bcrypt`, scrypt, PBKDF2), which is checked in the same threads and replaced at the first
+//! sign-in.
+
+mod argon;
+mod bcrypt;
+mod stored;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use subtle::ConstantTimeEq as _;
+use argon2::Block;
+use argon2::password_hash::phc::{Output, Salt};
 use tokio::sync::oneshot;
+
+use self::argon::Recipe;
+use self::stored::Stored;
+pub use self::stored::{HashRefused, admit, is_current};
 
 use crate::domain::password::Password;
 use crate::metric;
@@ -26,6 +37,10 @@ pub struct Costs {
     /// Lanes.
     pub parallelism: u32,
 }
+
+/// What is stored in place of a hash when an account has no password: nobody can sign in with one
+/// until one is set.
+pub const NO_PASSWORD: &str = "";
 
 /// How many jobs may wait: under two seconds of work on two cores at the default costs.
 const QUEUE: usize = 256;
@@ -48,7 +63,8 @@ pub enum Match {
     Wrong,
     /// The password.
     Right,
-    /// The password, hashed at costs that are no longer the configured ones.
+    /// The password, hashed otherwise than it would be now: at other costs, by another function,
+    /// or in another Unicode form.
     RightButOutdated,
 }
 
@@ -57,82 +73,62 @@ type Job = Box<dyn FnOnce(&mut Vec<Block>) + Send>;
 /// The pool of hashing threads. They end when it is dropped.
 pub struct Hasher {
     queue: SyncSender<Job>,
-    params: Params,
+    costs: Costs,
     dummy: Arc<str>,
 }
 
 impl Hasher {
     /// Starts `threads` threads that hash at `costs`.
     pub fn start(costs: Costs, threads: usize) -> Result<Self, HashFault> {
-        let Costs { memory_kib, iterations, parallelism } = costs;
-        let params = Params::new(memory_kib, iterations, parallelism, Some(32))
-            .map_err(|_| HashFault::Broken)?;
+        let recipe = Recipe::ours(costs)?;
         let (queue, jobs) = sync_channel::<Job>(QUEUE);
         let jobs = Arc::new(Mutex::new(jobs));
         for index in 0..threads.max(1) {
             let jobs = Arc::clone(&jobs);
+            let keep = recipe.params.block_count();
             std::thread::Builder::new()
                 .name(format!("hasher-{index}"))
-                .spawn(move || work(&jobs))
+                .spawn(move || work(&jobs, keep))
                 .map_err(|_| HashFault::Broken)?;
         }
         // No password has this hash: it only makes a stranger's login cost what a user's does.
-        let dummy = PasswordHash {
-            algorithm: Algorithm::Argon2id.ident(),
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&params).map_err(|_| HashFault::Broken)?,
-            salt: Some(Salt::new(&[0; 16]).map_err(|_| HashFault::Broken)?),
-            hash: Some(Output::new(&[0; 32]).map_err(|_| HashFault::Broken)?),
-        };
-        Ok(Self { queue, params, dummy: dummy.to_string().into() })
+        let salt = Salt::new(&[0; 16]).map_err(|_| HashFault::Broken)?;
+        let dummy = recipe.write(salt, Output::new(&[0; 32]).map_err(|_| HashFault::Broken)?)?;
+        Ok(Self { queue, costs, dummy: dummy.into() })
     }
 
     /// Hashes a password into a PHC string.
     pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, HashFault> {
-        let params = self.params.clone();
+        let costs = self.costs;
         self.run(move |memory| {
+            let recipe = Recipe::ours(costs)?;
             let salt = Salt::new(&salt).map_err(|_| HashFault::Broken)?;
-            let output =
-                compute(&params, Algorithm::Argon2id, Version::V0x13, &password, &salt, memory)?;
-            let phc = PasswordHash {
-                algorithm: Algorithm::Argon2id.ident(),
-                version: Some(Version::V0x13.into()),
-                params: ParamsString::try_from(&params).map_err(|_| HashFault::Broken)?,
-                salt: Some(salt),
-                hash: Some(output),
-            };
-            Ok(phc.to_string())
+            let output = recipe.compute(password.as_bytes(), &salt, memory)?;
+            recipe.write(salt, output)
         })
         .await
     }
 
-    /// Compares a password with a stored PHC string; with none, does the same work and finds
-    /// it wrong, so that a stranger's address takes as long as a user's. An empty string is none:
-    /// an account whose password is still to be set.
+    /// Compares a password with a stored hash. With none, or with [`NO_PASSWORD`], does the same
+    /// work and finds it wrong, so that a stranger's address takes as long as a user's.
     pub async fn verify(
         &self,
         password: Password,
         stored: Option<String>,
     ) -> Result<Match, HashFault> {
-        let wanted = self.params.clone();
-        let stored = stored.filter(|stored| !stored.is_empty());
+        let costs = self.costs;
+        let stored = stored.filter(|stored| stored != NO_PASSWORD);
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| Arc::clone(&self.dummy), Into::into);
         self.run(move |memory| {
-            let phc = PasswordHash::new(&stored).map_err(|_| HashFault::Broken)?;
-            let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
-                return Err(HashFault::Broken);
-            };
-            let params = Params::try_from(&phc).map_err(|_| HashFault::Broken)?;
-            let algorithm =
-                Algorithm::try_from(phc.algorithm.as_str()).map_err(|_| HashFault::Broken)?;
-            let version = phc
-                .version
-                .map_or(Ok(Version::V0x13), Version::try_from)
-                .map_err(|_| HashFault::Broken)?;
-            let output = compute(&params, algorithm, version, &password, &salt, memory)?;
-            let same: bool = output.as_bytes().ct_eq(expected.as_bytes()).into();
-            let outdated = algorithm != Algorithm::Argon2id || !same_costs(&params, &wanted);
+            let stored = Stored::read(&stored).ok_or(HashFault::Broken)?;
+            let mut outdated = !stored.is_ours(costs);
+            let mut same = stored.matches(password.as_bytes(), memory)?;
+            // Another program may have hashed what was typed as it came.
+            if !same && let Some(typed) = password.as_typed() {
+                same = stored.matches(typed, memory)?;
+                outdated = true;
+            }
             Ok(match (known && same, outdated) {
                 (false, _) => Match::Wrong,
                 (true, false) => Match::Right,
@@ -171,7 +167,8 @@ impl Hasher {
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
+/// Works on `jobs`, and keeps the memory of `keep` blocks between them.
+fn work(jobs: &Mutex<Receiver<Job>>, keep: usize) {
     // Of this thread alone, on Linux. Where it is not allowed, hashing only gets more than its due.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
@@ -181,29 +178,10 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         let Ok(job) = job else { return };
         // A panic costs the job its answer, not the pool its thread.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
+        // A hash from elsewhere, or from before, may have taken more.
+        if memory.len() > keep {
+            memory.truncate(keep);
+            memory.shrink_to_fit();
+        }
     }
-}
-
-fn compute(
-    params: &Params,
-    algorithm: Algorithm,
-    version: Version,
-    password: &Password,
-    salt: &Salt,
-    memory: &mut Vec<Block>,
-) -> Result<Output, HashFault> {
-    if memory.len() < params.block_count() {
-        memory.resize(params.block_count(), Block::new());
-    }
-    let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-    let mut buffer = [0; Output::MAX_LENGTH];
-    let output = buffer.get_mut(..length).ok_or(HashFault::Broken)?;
-    Argon2::new(algorithm, version, params.clone())
-        .hash_password_into_with_memory(password.as_bytes(), salt, output, memory.as_mut_slice())
-        .map_err(|_| HashFault::Broken)?;
-    Output::new(output).map_err(|_| HashFault::Broken)
-}
-
-fn same_costs(a: &Params, b: &Params) -> bool {
-    (a.m_cost(), a.t_cost(), a.p_cost()) == (b.m_cost(), b.t_cost(), b.p_cost())
 }
