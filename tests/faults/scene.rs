@@ -94,15 +94,18 @@ impl Scene {
     fn lengthen_log(&self) {
         let sql = self.world.sql();
         sql.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
-        let write = "BEGIN IMMEDIATE;
-                     UPDATE users SET updated_at = updated_at;
-                     UPDATE sessions SET last_used_at = last_used_at;
-                     UPDATE sqlite_sequence SET seq = seq;
-                     PRAGMA user_version = 1;
-                     COMMIT";
+        let version: i64 = sql.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        let write = format!(
+            "BEGIN IMMEDIATE;
+             UPDATE users SET updated_at = updated_at;
+             UPDATE sessions SET last_used_at = last_used_at;
+             UPDATE sqlite_sequence SET seq = seq;
+             PRAGMA user_version = {version};
+             COMMIT"
+        );
         let log = self.world.path().with_extension("db-wal");
         while log.metadata().unwrap().len() < LONG * FRAME {
-            sql.execute_batch(write).unwrap();
+            sql.execute_batch(&write).unwrap();
         }
     }
 
