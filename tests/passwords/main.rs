@@ -104,6 +104,9 @@ async fn nobody_has_the_password_of_an_unknown_account() {
     let hasher = hasher(CHEAP);
     for guess in ["", "correct horse", "\0"] {
         assert_eq!(hasher.verify(password(guess), None).await, Ok(Match::Wrong), "{guess:?}");
+        // Nor of one whose password is still to be set.
+        let unset = hasher.verify(password(guess), Some(String::new())).await;
+        assert_eq!(unset, Ok(Match::Wrong), "{guess:?}");
     }
 }
 
@@ -120,6 +123,7 @@ async fn one_password_in_two_unicode_forms_is_one_password() {
 async fn a_stored_hash_that_cannot_be_read_is_a_fault_and_not_a_wrong_password() {
     let hasher = hasher(CHEAP);
     for stored in [
+        " ",
         "secret",
         "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ",
         "$scrypt$ln=1,r=8,p=1$c2FsdHNhbHQ$aGFzaA",
