@@ -1,5 +1,7 @@
 //! Users who were brought along sign in as they always did.
 
+use std::slice::from_ref;
+
 use doorward::clock::SystemEntropy;
 use doorward::crypto::hasher::Costs;
 use doorward::domain::password::Password;
@@ -21,8 +23,8 @@ const OTHERS: [&str; 3] = [
 async fn bring_in(app: &TestApp, lines: &[serde_json::Value]) -> Outcome {
     let costs = Costs::from(&app.app().config);
     let store = Store::open(app.app().store.path(), ACCESS_TTL, app.now()).unwrap();
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let plan = import::read(text.as_bytes(), costs, |_| {}).unwrap();
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+    let plan = import::read(lines.join("\n").as_bytes(), costs, |_| {}).unwrap();
     assert_eq!(plan.refused, []);
     let parts = Parts { store: &store, clock: &*app.clock, entropy: &SystemEntropy, costs };
     let outcome = import::bring_in(&parts, &plan, |_| {}).await.unwrap();
@@ -42,7 +44,7 @@ async fn the_old_password_signs_in_and_is_hashed_anew_at_that_moment() {
         "_id": {"$oid": "65f0c0ffee0123456789abcd"}, "email": "Ana@Example.com", "password": BCRYPT,
         "role": "admin", "isVerified": true, "createdAt": {"$date": "2024-02-29T00:00:00.007Z"},
     });
-    assert_eq!(bring_in(&app, &[ana.clone()]).await.added.users, 1);
+    assert_eq!(bring_in(&app, from_ref(&ana)).await.added.users, 1);
     assert_eq!((app.audited("imported"), app.audited("registered")), (1, 0));
 
     let wrong = app.login("ana@example.com", "Correct horse battery").await;
