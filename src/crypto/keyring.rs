@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, ZeroizeOnDrop, Zeroizing};
 
 use super::access::{self, PublicKey};
+use super::one_time::OneTimeKey;
 use super::sealing::SealingKey;
 use super::signature::Signer;
 use super::verified::Verified;
@@ -64,6 +65,8 @@ pub struct KeySet {
     /// Verifies access tokens.
     pub public: PublicKey,
     csrf: CsrfKey,
+    /// Makes the secrets of links in mails.
+    pub(super) one_time: OneTimeKey,
     /// Turns and hashes the secrets of refresh tokens; its id names the set in the database.
     pub ratchet: Ratchet,
 }
@@ -91,6 +94,7 @@ impl KeySet {
             signer,
             public: PublicKey::new(public),
             csrf: CsrfKey(root.derive("doorward v1 csrf token")),
+            one_time: OneTimeKey::from_bytes(root.derive("doorward v1 one-time token")),
             ratchet: Ratchet::new(key_id, ratchet, lookup),
         })
     }

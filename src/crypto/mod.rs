@@ -13,6 +13,8 @@ pub mod key_files;
 #[cfg(feature = "server")]
 pub mod keyring;
 #[cfg(feature = "server")]
+pub mod one_time;
+#[cfg(feature = "server")]
 pub mod refresh;
 #[cfg(feature = "server")]
 mod sealing;
