@@ -73,6 +73,18 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+impl From<Timestamp> for SystemTime {
+    fn from(at: Timestamp) -> Self {
+        let away = Duration::from_millis(at.0.unsigned_abs());
+        let there = if at.0 < 0 {
+            Self::UNIX_EPOCH.checked_sub(away)
+        } else {
+            Self::UNIX_EPOCH.checked_add(away)
+        };
+        there.unwrap_or(Self::UNIX_EPOCH)
+    }
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -138,6 +150,10 @@ mod tests {
         let half = Duration::from_micros(1500);
         assert_eq!(Timestamp::from(epoch + half), Timestamp::from_millis(1));
         assert_eq!(Timestamp::from(epoch - half), Timestamp::from_millis(-1));
+        for millis in [-1500, 0, 1500] {
+            let at = Timestamp::from_millis(millis);
+            assert_eq!(Timestamp::from(SystemTime::from(at)), at);
+        }
     }
 
     #[test]

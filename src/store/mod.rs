@@ -5,12 +5,14 @@
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `audit`, `upkeep`: the other operations.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
+//! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
 mod audit;
 mod checkpoint;
 mod known;
 mod notes;
+mod outbox;
 mod revocations;
 mod rotation;
 mod schema;
@@ -27,6 +29,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
 pub use audit::Event;
+pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;

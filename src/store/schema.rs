@@ -21,7 +21,10 @@ const MIN_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 /// How long a writer waits for another process, the command line, to finish its transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_accounts_and_sessions.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_accounts_and_sessions.sql"),
+    include_str!("migrations/0003_outbox.sql"),
+];
 
 static LADDER: LazyLock<Migrations<'_>> =
     LazyLock::new(|| Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect()));

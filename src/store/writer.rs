@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::checkpoint::{Checkpointer, Limits};
 use super::notes::Notes;
@@ -43,6 +43,8 @@ pub(super) struct Work<'a> {
     pub(super) notes: &'a Notes,
     /// What becomes invalid with the commit.
     pub(super) revoked: Vec<Revocation>,
+    /// Whether there is mail to deliver after the commit.
+    pub(super) has_mail: bool,
 }
 
 /// The writer's end that the store holds.
@@ -50,6 +52,7 @@ pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     folds: Arc<AtomicBool>,
+    mail: Arc<Notify>,
 }
 
 impl Writer {
@@ -61,6 +64,7 @@ impl Writer {
     ) -> Self {
         let (queue, jobs) = sync_channel(QUEUE);
         let folds = Arc::new(AtomicBool::new(false));
+        let mail = Arc::new(Notify::new());
         let connection = Some(connection);
         let checkpointer = Checkpointer::start(path.clone(), Limits::DEFAULT);
         let desk = Desk {
@@ -71,12 +75,13 @@ impl Writer {
             revocations,
             checkpointer,
             folds: Arc::clone(&folds),
+            mail: Arc::clone(&mail),
         };
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || desk.serve(&jobs));
         // Without its thread the queue is closed, and every write answers "unavailable".
-        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(thread.ok()), folds }
+        Self { queue: Mutex::new(Some(queue)), thread: Mutex::new(thread.ok()), folds, mail }
     }
 
     pub(super) async fn submit<T: Send + 'static>(
@@ -105,6 +110,11 @@ impl Writer {
             Ok(answer) => answer.map_err(|_| stopped())?,
             Err(_) => Err(Fault::unavailable("the database takes too long")),
         }
+    }
+
+    /// Waits until mail was committed.
+    pub(super) async fn mail_posted(&self) {
+        self.mail.notified().await;
     }
 
     /// Has the write-ahead log moved into the database at the end. That waits for other
@@ -184,6 +194,7 @@ struct Desk {
     revocations: Arc<Revocations>,
     checkpointer: Checkpointer,
     folds: Arc<AtomicBool>,
+    mail: Arc<Notify>,
 }
 
 impl Desk {
@@ -257,16 +268,22 @@ impl Desk {
     /// The batch, in the transaction that has been begun.
     fn write(&self, connection: &Connection, batch: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
         let written = self.savepoint(connection, |work| self.notes.write(work.sql).ok())?;
-        let mut revoked = Vec::new();
+        let (mut revoked, mut has_mail) = (Vec::new(), false);
         for job in batch.iter_mut() {
             let kept = self.savepoint(connection, |work| {
-                job.run(work).then(|| std::mem::take(&mut work.revoked))
+                job.run(work).then(|| (std::mem::take(&mut work.revoked), work.has_mail))
             })?;
-            revoked.extend(kept.into_iter().flatten());
+            if let Some((theirs, mail)) = kept {
+                revoked.extend(theirs);
+                has_mail |= mail;
+            }
         }
         metric::timed(metric::COMMIT_SECONDS, || connection.execute_batch("COMMIT"))?;
         // Before anybody is answered: the next request must already be refused.
         self.revocations.apply(revoked);
+        if has_mail {
+            self.mail.notify_one();
+        }
         if let Some(written) = written {
             self.notes.settle(&written);
         }
@@ -281,7 +298,12 @@ impl Desk {
     ) -> rusqlite::Result<Option<T>> {
         let run = |sql: &str| connection.prepare_cached(sql)?.execute([]);
         run("SAVEPOINT job")?;
-        let done = job(&mut Work { sql: connection, notes: &self.notes, revoked: Vec::new() });
+        let done = job(&mut Work {
+            sql: connection,
+            notes: &self.notes,
+            revoked: Vec::new(),
+            has_mail: false,
+        });
         if connection.is_autocommit() {
             // A full disk or a failed read ends the whole transaction, not just the savepoint:
             // what the next job wrote would be committed by itself.
