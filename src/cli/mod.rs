@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `serve.rs` | the server |
-//! | `user/`, `session.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `user/`, `session.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
 //! | `data.rs` | opening the data directory for the time of one command |
 //! | `password.rs` | asking for a password |
 //! | `output.rs`, `views.rs` | tables and JSON |
@@ -15,6 +15,7 @@
 mod data;
 mod failure;
 mod keys;
+mod mail;
 mod output;
 mod password;
 mod reference;
@@ -82,6 +83,9 @@ enum Command {
     /// See who is signed in, and sign them out
     #[command(subcommand)]
     Session(session::Command),
+    /// See the mail that is not delivered, and try whether mail arrives
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Inspect the signing keys, and make one
     #[command(subcommand)]
     Keys(keys::Command),
@@ -129,6 +133,7 @@ impl Place {
             Command::Serve { listen } => start(self.load(listen)?),
             Command::User(command) => command.run(self.configuration()?),
             Command::Session(command) => command.run(self.configuration()?),
+            Command::Mail(command) => command.run(self.configuration()?),
             // A key for another machine needs no configuration here.
             Command::Keys(keys::Command::Generate) => keys::generate(),
             Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),

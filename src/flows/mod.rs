@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod authenticate;
+pub mod delivery;
 pub mod login;
 pub mod logout;
 pub mod me;

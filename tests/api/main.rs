@@ -17,6 +17,7 @@ mod guard;
 mod input;
 mod login;
 mod logout;
+mod mail;
 mod origins;
 mod outage;
 mod pages;

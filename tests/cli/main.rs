@@ -4,6 +4,7 @@
 
 mod desk;
 mod keys;
+mod mail;
 mod place;
 mod serve;
 mod server;
