@@ -9,6 +9,7 @@ use crate::crypto::hasher::{Costs, HashFault, Hasher};
 use crate::crypto::keyring::Keyring;
 use crate::domain::session::SessionPolicy;
 use crate::flows::throttles::Throttles;
+use crate::mail::{Letterhead, Mailer};
 use crate::store::Store;
 
 /// The running application: configuration, store, keys, clocks and the pool that hashes.
@@ -35,6 +36,10 @@ pub struct App {
     pub hasher: Hasher,
     /// Counts attempts.
     pub throttles: Throttles,
+    /// What all letters have in common.
+    pub letterhead: Letterhead,
+    /// Takes letters where they go.
+    pub mailer: Mailer,
 }
 
 impl App {
@@ -50,6 +55,7 @@ impl App {
     ) -> Result<Self, HashFault> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let public_url = config.public_url(bound);
+        let letterhead = Letterhead::new(config.mail_from(bound), &config.mail_link_base(bound));
         Ok(Self {
             issuer: public_url.to_string(),
             public_url,
@@ -61,8 +67,16 @@ impl App {
             entropy,
             hasher: Hasher::start(Costs::from(&config), threads)?,
             throttles: Throttles::new(config.throttle),
+            letterhead,
+            mailer: Mailer::spool(&config),
             config,
         })
+    }
+
+    /// With another mailer than the directory for those who have none.
+    #[must_use]
+    pub fn with_mailer(self, mailer: Mailer) -> Self {
+        Self { mailer, ..self }
     }
 }
 

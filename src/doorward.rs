@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::http::guard::Guard;
 use crate::http::{self, Web};
 use crate::jobs::Jobs;
+use crate::mail::{Mailer, MailerError};
 use crate::store::{OpenError, Store};
 
 /// A running Doorward: its routes, and the guard for the routes of the program around it.
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Mail cannot be sent as configured.
+    #[error(transparent)]
+    Mail(#[from] MailerError),
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
@@ -79,12 +83,15 @@ impl Doorward {
     /// The same for a server that is bound to `bound`, whatever `config.listen` says.
     pub async fn open_at(config: Config, bound: SocketAddr) -> Result<Self, StartError> {
         config.check_exposure(bound)?;
+        let mailer = Mailer::open(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
         let now = clock.now();
         let store = Store::open(&config.database(), config.access_token_ttl, now)?;
         let keys = load_keys(&config, &store, &*entropy, now).await?;
-        let app = Arc::new(App::new(config, bound, store, keys, clock, entropy)?);
+        let app = App::new(config, bound, store, keys, clock, entropy)?.with_mailer(mailer);
+        warn_of_mail_that_nobody_gets(&app);
+        let app = Arc::new(app);
         let jobs = Jobs::start(&app);
         Ok(Self { jobs: Some(jobs), ..Self::from_app(app) })
     }
@@ -110,16 +117,26 @@ impl Doorward {
         &self.web.app
     }
 
-    /// Ends the background jobs, writes what is queued and closes the database. Requests that
+    /// Ends the background jobs, once a mail that is being delivered is, writes what is queued and closes the database. Requests that
     /// come later are answered 503.
     pub async fn close(mut self) {
-        self.jobs = None;
+        if let Some(jobs) = self.jobs.take() {
+            jobs.stop().await;
+        }
         let app = Arc::clone(&self.web.app);
         let now = app.clock.now();
         if let Err(fault) = app.store.write_notes(now).await {
             tracing::warn!(%fault, "the last confirmations could not be written");
         }
         let _ = tokio::task::spawn_blocking(move || app.store.close_for_good()).await;
+    }
+}
+
+fn warn_of_mail_that_nobody_gets(app: &App) {
+    let dir = app.config.mail_dir();
+    if app.config.smtp_url.is_none() && !app.public_url.is_loopback() {
+        let dir = dir.display();
+        tracing::warn!("smtp_url is unset: nobody gets mail, it is written to {dir}");
     }
 }
 

@@ -28,7 +28,7 @@
 //! # Inside
 //!
 //! Modules that are not listed here are public for Doorward's own tests and benchmarks, and change
-//! without notice. Their layers: `cli -> {http, jobs} -> flows -> {store, crypto} -> domain`; nothing
+//! without notice. Their layers: `cli -> {http, jobs} -> flows -> {store, crypto, mail} -> domain`; nothing
 //! points the other way.
 //!
 //! | module | holds |
@@ -36,6 +36,7 @@
 //! | `domain` | pure types and rules; `session::judge` is the decision over a refresh token |
 //! | `crypto` | keys, PASETO tokens, password hashing |
 //! | `store` | all SQL: the one writer, the rotation transaction (`store/rotation.rs`), migrations |
+//! | `mail` | letters: what they say, and SMTP, files or memory to take them away |
 //! | `flows` | the use cases, one a file |
 //! | `http` | routes, the guard, cookies, problems, the API and its spec |
 //! | `jobs` | background work |
@@ -73,6 +74,9 @@ pub mod http;
 #[cfg(feature = "server")]
 #[doc(hidden)]
 pub mod jobs;
+#[cfg(feature = "server")]
+#[doc(hidden)]
+pub mod mail;
 #[cfg(feature = "server")]
 mod metric;
 #[cfg(feature = "server")]

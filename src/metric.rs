@@ -32,6 +32,12 @@ pub(crate) const WRITE_QUEUE: &str = "doorward_store_queue";
 pub(crate) const HASH_SECONDS: &str = "doorward_hash_seconds";
 /// Gauge: password hashes that wait.
 pub(crate) const HASH_QUEUE: &str = "doorward_hash_queue";
+/// Counter: mails tried, by `outcome` (`delivered`, `failed`, `given_up`).
+pub(crate) const MAIL: &str = "doorward_mail_total";
+/// Gauge: mail that waits to be delivered.
+pub(crate) const MAIL_WAITING: &str = "doorward_mail_waiting";
+/// Gauge: mail that was given up.
+pub(crate) const MAIL_DEAD: &str = "doorward_mail_dead";
 
 /// Runs `task` and records how long it took under `histogram`.
 #[expect(clippy::disallowed_methods, reason = "a measurement decides nothing")]
@@ -76,6 +82,7 @@ pub(crate) fn describe() {
         (SESSIONS_ENDED, "Sessions ended, by reason."),
         (RESPONSES, "HTTP responses, by status."),
         (BATCH_FAULTS, "Group commits that failed as a whole."),
+        (MAIL, "Mails tried, by outcome."),
     ] {
         metrics::describe_counter!(counter, help);
     }
@@ -91,6 +98,8 @@ pub(crate) fn describe() {
         (CONNECTIONS, "Open connections."),
         (WRITE_QUEUE, "Write jobs that wait."),
         (HASH_QUEUE, "Password hashes that wait."),
+        (MAIL_WAITING, "Mail that waits to be delivered."),
+        (MAIL_DEAD, "Mail that was given up."),
     ] {
         metrics::describe_gauge!(gauge, help);
         metrics::gauge!(gauge).set(0.0);

@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `serve.rs` | the server |
-//! | `user/`, `session.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `user/`, `session.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
 //! | `import.rs`, `export.rs` | users on their way in and out |
 //! | `data.rs` | opening the data directory for the time of one command |
 //! | `password.rs` | asking for a password |
@@ -18,6 +18,7 @@ mod export;
 mod failure;
 mod import;
 mod keys;
+mod mail;
 mod output;
 mod password;
 mod reference;
@@ -85,6 +86,9 @@ enum Command {
     /// See who is signed in, and sign them out
     #[command(subcommand)]
     Session(session::Command),
+    /// See the mail that is not delivered, and try whether mail arrives
+    #[command(subcommand)]
+    Mail(mail::Command),
     /// Inspect the signing keys, and make one
     #[command(subcommand)]
     Keys(keys::Command),
@@ -148,6 +152,7 @@ impl Place {
             Command::Session(command) => command.run(self.configuration()?),
             Command::Import(import) => import.run(self.configuration()?),
             Command::Export { file } => export::run(self.configuration()?, file),
+            Command::Mail(command) => command.run(self.configuration()?),
             // A key for another machine needs no configuration here.
             Command::Keys(keys::Command::Generate) => keys::generate(),
             Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),

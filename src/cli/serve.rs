@@ -72,7 +72,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
 
 fn start_failure(error: StartError) -> Failure {
     match error {
-        StartError::Config(_) | StartError::Keys(_) => Failure::usage(error),
+        StartError::Config(_) | StartError::Keys(_) | StartError::Mail(_) => Failure::usage(error),
         StartError::Database(_)
         | StartError::Fault(_)
         | StartError::Entropy(_)

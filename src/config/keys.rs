@@ -20,14 +20,14 @@ pub(super) struct Key {
     pub show: fn(&Config) -> String,
 }
 
-/// The rows: the field of [`Config`], its description and, where its type says too little, what
-/// reads it.
+/// The rows: the field of [`Config`], whether it is secret, its description and, where its type says
+/// too little, what reads it.
 macro_rules! keys {
-    ($( $field:ident: $description:literal $(, $read:expr)?; )+) => {
+    ($( $field:ident: $($secret:ident)? $description:literal $(, $read:expr)?; )+) => {
         &[$( Key {
             name: stringify!($field),
             description: $description,
-            secret: false,
+            secret: keys!(@secret $($secret)?),
             set: |config, raw| {
                 config.$field = keys!(@read raw $(, $read)?)?;
                 Ok(())
@@ -35,6 +35,8 @@ macro_rules! keys {
             show: |config| config.$field.show(),
         }, )+]
     };
+    (@secret) => { false };
+    (@secret secret) => { true };
     (@read $raw:ident) => { Value::read($raw) };
     (@read $raw:ident, $read:expr) => { $read($raw) };
 }
@@ -62,6 +64,10 @@ pub(super) static KEYS: &[Key] = keys! {
     cookie_domain: "Domain of the cookies: the public URL's host or a parent; needs https", domain;
     allow_insecure: "serve plain http beyond loopback";
     throttle: "limit attempts at login and the like; false is for tests";
+    smtp_url: secret "the server that takes mail; unset: mail is written to files in data_dir/mail";
+    smtp_ca_file: "certificates (PEM) to trust for smtp_url in place of Mozilla's list";
+    mail_from: "who mail is from; unset: no-reply at the host of public_url";
+    mail_link_base: "the site whose pages links in mails lead to; unset: public_url";
     password_min_length: "fewest characters of a new password", within(1..=64);
     password_min_score: "least score of a new password by zxcvbn, 0 (not asked) to 4", within(0..=4);
     argon2_memory_kib: "memory of one password hash, in KiB", within(8..=4 * 1024 * 1024);

@@ -5,7 +5,7 @@
 //! | `keys.rs` | the one table of keys: a new key is a field of [`Config`], its default and one row |
 //! | `sources.rs`, `raw.rs` | raw values from file, environment and flags, applied in that order |
 //! | `parse.rs` | one parser per type, shared by all sources |
-//! | `choices.rs`, `origin.rs` | the types that configuration brings along |
+//! | `choices.rs`, `origin.rs`, `mail.rs` | the types that configuration brings along |
 //! | `rules.rs` | bounds that span several keys, and warnings |
 //! | `show.rs`, `error.rs` | what the operator reads |
 //!
@@ -15,6 +15,7 @@
 mod choices;
 mod error;
 mod keys;
+mod mail;
 mod origin;
 mod parse;
 mod raw;
@@ -32,6 +33,7 @@ pub use choices::{LogFormat, LogLevel, Registration};
 pub use error::ConfigError;
 use error::Problem;
 use ipnet::IpNet;
+pub use mail::{Sender, SmtpSecurity, SmtpUrl};
 pub use origin::{Origin, PublicUrl};
 pub use show::{Setting, Source};
 use sources::Draft;
@@ -109,6 +111,14 @@ pub struct Config {
     pub allow_insecure: bool,
     /// Limit attempts at login, register and the like.
     pub throttle: bool,
+    /// The server that takes mail. Unset: it is written to files in [`Config::mail_dir`].
+    pub smtp_url: Option<SmtpUrl>,
+    /// Certificates (PEM) to trust in place of the usual ones when mail is sent.
+    pub smtp_ca_file: Option<PathBuf>,
+    /// Who mail is from. Unset: see [`Config::mail_from`].
+    pub mail_from: Option<Sender>,
+    /// Where links in mails lead. Unset: see [`Config::mail_link_base`].
+    pub mail_link_base: Option<Origin>,
     /// Fewest code points of a new password.
     pub password_min_length: u32,
     /// Least score of a new password by zxcvbn; 0 asks for none.
@@ -152,6 +162,10 @@ impl Default for Config {
             cookie_domain: None,
             allow_insecure: false,
             throttle: true,
+            smtp_url: None,
+            smtp_ca_file: None,
+            mail_from: None,
+            mail_link_base: None,
             password_min_length: 8,
             password_min_score: 0,
             // OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
@@ -176,6 +190,26 @@ impl Config {
     #[must_use]
     pub fn keys_dir(&self) -> PathBuf {
         self.data_dir.join("keys")
+    }
+
+    /// The directory that mail is written to while no `smtp_url` is set.
+    #[must_use]
+    pub fn mail_dir(&self) -> PathBuf {
+        self.data_dir.join("mail")
+    }
+
+    /// Who mail is from: `mail_from`, or `no-reply` at the host of the public URL. Where that host
+    /// has no mailboxes, being an address, it is `localhost`.
+    #[must_use]
+    pub fn mail_from(&self, bound: SocketAddr) -> Sender {
+        let url = self.public_url(bound);
+        self.mail_from.clone().unwrap_or_else(|| Sender::no_reply(url.domain()))
+    }
+
+    /// Where links in mails lead: `mail_link_base`, or the public URL.
+    #[must_use]
+    pub fn mail_link_base(&self, bound: SocketAddr) -> Origin {
+        self.mail_link_base.clone().unwrap_or_else(|| self.public_url(bound).origin())
     }
 
     /// The URL users see: `public_url`, or `http://` and the address bound.

@@ -70,6 +70,12 @@ impl Origin {
         if self.secure { "https" } else { "http" }
     }
 
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.secure
+    }
+
     /// The host as in a URL: an IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::Config;
 use super::parse::Value;
+use super::{Config, SmtpUrl};
+
+/// How to have one's way.
+const PERMISSION: &str = "allow_insecure = true permits it";
 
 /// Two keys that contradict each other.
 pub(super) struct Breach {
@@ -24,6 +27,8 @@ pub(super) fn breaches(config: &Config) -> Vec<Breach> {
         argon2_memory(config),
         cookie_domain(config),
         exposure(config, config.listen),
+        exposed_smtp(config),
+        exposed_links(config),
     ]
     .into_iter()
     .flatten()
@@ -92,6 +97,28 @@ pub(super) fn exposure(config: &Config, bound: SocketAddr) -> Option<Breach> {
     })
 }
 
+/// What is in a mail signs people in.
+fn exposed_smtp(config: &Config) -> Option<Breach> {
+    let is_exposed = config.smtp_url.as_ref().is_some_and(SmtpUrl::is_exposed);
+    (is_exposed && !config.allow_insecure).then(|| Breach {
+        key: "smtp_url",
+        with: &["allow_insecure"],
+        found: "plain smtp beyond this machine (not shown)".to_owned(),
+        allowed: format!("smtps://…, or smtp://…?tls=required; {PERMISSION}"),
+    })
+}
+
+fn exposed_links(config: &Config) -> Option<Breach> {
+    let base = config.mail_link_base.as_ref()?;
+    let is_safe = base.is_https() || base.is_loopback() || config.allow_insecure;
+    (!is_safe).then(|| Breach {
+        key: "mail_link_base",
+        with: &["allow_insecure"],
+        found: base.to_string(),
+        allowed: format!("an https URL, or http on localhost; {PERMISSION}"),
+    })
+}
+
 /// One sentence for each thing that is allowed but probably not meant.
 pub(super) fn warnings(config: &Config) -> Vec<String> {
     let standard = Config::default();
@@ -142,6 +169,9 @@ pub(super) fn warnings(config: &Config) -> Vec<String> {
              machine asks: passwords and tokens may cross the network unencrypted",
             config.listen
         ));
+    }
+    if config.smtp_ca_file.is_some() && config.smtp_url.is_none() {
+        warnings.push("smtp_ca_file has no effect without smtp_url".to_owned());
     }
     warnings
 }

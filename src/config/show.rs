@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::Config;
 use super::keys::Key;
+use super::parse::UNSET;
 
 /// Stands for a value that must not be printed.
 pub(super) const HIDDEN: &str = "(hidden)";
@@ -25,7 +26,8 @@ pub struct Setting {
 
 impl Setting {
     pub(super) fn new(key: &Key, config: &Config, source: Source) -> Self {
-        let value = if key.secret { HIDDEN.to_owned() } else { (key.show)(config) };
+        let shown = (key.show)(config);
+        let value = if key.secret && shown != UNSET { HIDDEN.to_owned() } else { shown };
         Self { key: key.name, value, source, description: key.description }
     }
 }

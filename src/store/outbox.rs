@@ -24,6 +24,18 @@ macro_rules! select {
     };
 }
 
+/// The oldest of a recipient for whom something is due: by ?1, or not before ?2.
+macro_rules! due {
+    () => {
+        select!(
+            "WHERE seq = (SELECT min(seq) FROM outbox WHERE dead_at IS NULL AND recipient = coalesce(
+                 (SELECT recipient FROM outbox WHERE dead_at IS NULL AND due_at <= ?1
+                  ORDER BY due_at LIMIT 1),
+                 (SELECT recipient FROM outbox WHERE dead_at IS NULL AND due_at > ?2 LIMIT 1)))"
+        )
+    };
+}
+
 /// A mail in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
@@ -112,13 +124,9 @@ impl Store {
         self.read(move |sql| {
             // Nothing waits longer than that: the clock was ahead when it was written.
             let never = now.wall.plus(LONGEST_WAIT).as_millis();
-            sql.prepare_cached(select!(
-                "WHERE seq = (SELECT min(seq) FROM outbox WHERE dead_at IS NULL AND recipient = (
-                     SELECT recipient FROM outbox WHERE dead_at IS NULL AND (due_at <= ?1 OR due_at > ?2)
-                     LIMIT 1))"
-            ))?
-            .query_row(params![now.wall.as_millis(), never], from_row)
-            .optional()
+            sql.prepare_cached(due!())?
+                .query_row(params![now.wall.as_millis(), never], from_row)
+                .optional()
         })
         .await
     }
@@ -186,7 +194,7 @@ impl Store {
             work.has_mail = true;
             work.sql.execute(
                 &format!(
-                    "UPDATE outbox SET due_at = ?2, since = ?2, dead_at = NULL WHERE {condition}"
+                    "UPDATE outbox SET due_at = ?2, since = ?2, attempts = 0, dead_at = NULL WHERE {condition}"
                 ),
                 params![seq, now.wall.as_millis()],
             )
@@ -224,4 +232,58 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Outgoing> {
         reason: row.get(8)?,
         dead_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_millis),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: Now =
+        Now { wall: Timestamp::from_millis(1_000_000), steady: Timestamp::from_millis(1_000_000) };
+
+    fn mail(to: &str) -> Mail {
+        Mail { to: Email::parse(to).unwrap(), about: About::Test }
+    }
+
+    /// What did not happen is not announced.
+    #[tokio::test]
+    async fn mail_of_an_operation_that_fails_is_not_sent() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(&data.path().join("doorward.db"), Duration::ZERO, NOW).unwrap();
+        let failed: Result<(), Fault> = store
+            .write(|work| {
+                work.send(&mail("ana@example.com"), NOW)?;
+                Err(rusqlite::Error::InvalidQuery)
+            })
+            .await;
+        assert!(failed.is_err());
+        assert_eq!(store.due_mail(NOW).await.unwrap(), None);
+
+        let posted = store.write(|work| work.send(&mail("ben@example.com"), NOW));
+        let is_told = tokio::time::timeout(Duration::from_secs(10), store.mail_posted());
+        let (posted, is_told) = tokio::join!(posted, is_told);
+        posted.unwrap();
+        is_told.unwrap();
+        let due = store.due_mail(NOW).await.unwrap().unwrap();
+        assert_eq!((due.to.as_str(), due.id), ("ben@example.com", MailId(1)));
+    }
+
+    /// However much waits, it is not all looked at.
+    #[tokio::test]
+    async fn what_is_due_is_found_by_index() {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(&data.path().join("doorward.db"), Duration::ZERO, NOW).unwrap();
+        let plan = store
+            .read(|sql| {
+                let mut rows = sql.prepare(concat!("EXPLAIN QUERY PLAN ", due!()))?;
+                let rows = rows.query_map([1, 2], |row| row.get::<_, String>(3))?;
+                rows.collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .await
+            .unwrap();
+        assert!(!plan.iter().any(|step| step.contains("SCAN")), "{plan:#?}");
+        assert!(plan.iter().any(|step| step.contains("outbox_due")), "{plan:#?}");
+    }
 }

@@ -23,6 +23,7 @@ mod import;
 mod input;
 mod login;
 mod logout;
+mod mail;
 mod origins;
 mod outage;
 mod pages;

@@ -5,6 +5,7 @@
 mod desk;
 mod import;
 mod keys;
+mod mail;
 mod place;
 mod serve;
 mod server;

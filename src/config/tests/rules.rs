@@ -100,6 +100,7 @@ fn what_is_hardly_meant_is_warned_about() {
         ("argon2_iterations = 1", "below the default 2"),
         ("allow_insecure = true", "allow_insecure with http://127.0.0.1:8080"),
         ("listen = \"0.0.0.0:80\"\npublic_url = \"http://localhost\"", "open to the network"),
+        ("smtp_ca_file = \"ca.pem\"", "no effect without smtp_url"),
     ];
     for (line, words) in table {
         let warnings = load_file(line).unwrap().warnings;
@@ -115,6 +116,45 @@ fn what_is_hardly_meant_is_warned_about() {
     ] {
         let warnings = load_file(line).unwrap().warnings;
         assert!(warnings.is_empty(), "{line}: {warnings:?}");
+    }
+}
+
+#[test]
+fn mail_and_its_links_are_not_for_everybody_to_read() {
+    for (file, allowed) in [
+        ("smtp_url = \"smtp://mail.example.com\"", false),
+        ("smtp_url = \"smtp://mail.example.com\"\nallow_insecure = true", true),
+        ("smtp_url = \"smtp://mail.example.com?tls=required\"", true),
+        ("smtp_url = \"smtps://mail.example.com\"", true),
+        ("smtp_url = \"smtp://localhost:1025\"", true),
+        ("mail_link_base = \"http://www.example.com\"", false),
+        ("mail_link_base = \"http://www.example.com\"\nallow_insecure = true", true),
+        ("mail_link_base = \"http://localhost:3000\"", true),
+    ] {
+        assert_eq!(load_file(file).is_ok(), allowed, "{file}");
+    }
+}
+
+#[test]
+fn mail_is_from_the_public_host_unless_said_otherwise() {
+    let bound = "127.0.0.1:41000".parse().unwrap();
+    for (file, from, base) in [
+        ("", "Doorward <no-reply@localhost>", "http://127.0.0.1:41000"),
+        (
+            "public_url = \"https://a.example\"",
+            "Doorward <no-reply@a.example>",
+            "https://a.example",
+        ),
+        ("mail_from = \"b@b.example\"", "b@b.example", "http://127.0.0.1:41000"),
+        (
+            "public_url = \"https://a.example\"\nmail_link_base = \"https://www.a.example\"",
+            "Doorward <no-reply@a.example>",
+            "https://www.a.example",
+        ),
+    ] {
+        let config = load_file(file).unwrap().config;
+        assert_eq!(config.mail_from(bound).to_string(), from, "{file}");
+        assert_eq!(config.mail_link_base(bound).to_string(), base, "{file}");
     }
 }
 

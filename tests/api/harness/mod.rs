@@ -18,9 +18,12 @@ use doorward::crypto::keyring::{Keyring, Root};
 use doorward::domain::account::{Email, User};
 use doorward::domain::claims::Role;
 use doorward::domain::id::UserId;
+use doorward::domain::mail::{About, Mail};
 use doorward::domain::password::Password;
 use doorward::domain::time::{Now, Timestamp};
+use doorward::flows::delivery::{Delivery, Progress};
 use doorward::http::server;
+use doorward::mail::{Letter, Mailer, Memory};
 use doorward::store::{NewUser, Store, UserChange};
 use doorward::{Config, Doorward};
 use reqwest::Method;
@@ -54,6 +57,8 @@ pub const NOBODY: &str = "0190b8a0-0000-7000-8000-000000000000";
 /// A server, and everything that a story may want to turn.
 pub struct TestApp {
     pub clock: Arc<FakeClock>,
+    /// Where mail goes.
+    pub post_office: Memory,
     address: SocketAddr,
     config: Mutex<Config>,
     roots: Mutex<Vec<Root>>,
@@ -93,6 +98,7 @@ impl TestApp {
             .build();
         let app = Self {
             clock: Arc::new(FakeClock::at(Timestamp::from_millis(1_800_000_000_000))),
+            post_office: Memory::default(),
             address: listener.local_addr().unwrap(),
             config: Mutex::new(config),
             roots: Mutex::new(vec![Root::from_bytes([1; 32])]),
@@ -112,7 +118,8 @@ impl TestApp {
         let keys = Keyring::new(active, older).unwrap();
         let clock = Arc::clone(&self.clock) as _;
         let app = App::new(config, self.address, store, keys, clock, Arc::new(SystemEntropy));
-        let app = Arc::new(app.unwrap());
+        let mailer = Mailer::Memory(self.post_office.clone());
+        let app = Arc::new(app.unwrap().with_mailer(mailer));
         let routes = Doorward::from_app(Arc::clone(&app)).routes();
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(server::serve(listener, Arc::new(routes), stopped));
@@ -206,6 +213,25 @@ impl TestApp {
         store.change_user(id, change, self.now()).await.unwrap();
         store.close();
         self.app().store.follow(self.now()).await.unwrap();
+    }
+
+    /// Writes a mail that announces nothing.
+    pub async fn post_mail(&self, to: &str, about: About) {
+        let mail = Mail { to: Email::parse(to).unwrap(), about };
+        self.app().store.post_mail(mail, self.now()).await.unwrap();
+    }
+
+    /// Does what the background job does, until nothing is due any more, and gives the letters that
+    /// were delivered since the last time, the oldest first.
+    pub async fn mail(&self) -> Vec<Letter> {
+        let app = self.app();
+        let mut delivery = Delivery::default();
+        for _ in 0..100 {
+            if delivery.next(&app).await.unwrap() != Progress::Next {
+                return self.post_office.take();
+            }
+        }
+        panic!("there is no end to it");
     }
 
     /// A request of no client in particular.
