@@ -45,6 +45,12 @@ impl Place {
         (plan, done)
     }
 
+    /// What is stored, whatever an export says of it.
+    fn accounts(&self) -> Vec<(User, String)> {
+        let accounts = self.runtime.block_on(self.store.list_accounts(None, 1000)).unwrap();
+        accounts.into_iter().map(|account| (account.user, account.password_hash)).collect()
+    }
+
     fn export(&self) -> String {
         let mut text = Vec::new();
         let lines = self.runtime.block_on(export(&self.store, &mut text)).unwrap();
@@ -215,6 +221,7 @@ proptest! {
         let (plan, outcome) = there.import(&left);
         prop_assert!(plan.refused.is_empty() && plan.ignored.is_empty());
         prop_assert_eq!(outcome.added.users, left.lines().count());
+        prop_assert_eq!(there.accounts(), here.accounts());
         prop_assert_eq!(there.export(), left.clone());
 
         let (_, again) = there.import(&left);
