@@ -30,6 +30,13 @@ if ! log=$(PATH=$(realpath "$TOOLS/bin"):$PATH openapi-python-client generate \
     exit 1
 fi
 touch "$OUT/doorward_client/py.typed" # left out with --meta none
+python3 - >"$OUT/doorward_client/public.py" <<'PYTHON'
+import json
+
+paths = json.load(open("openapi/doorward.json"))["paths"].items()
+public = tuple(path for path, item in paths if all(o["security"] == [] for o in item.values()))
+print(f'"""What anybody may call."""\n\nPUBLIC_PATHS = {public}')
+PYTHON
 cp -r "$SOURCE/doorward" "$SOURCE/README.md" "$SOURCE/quickstart.py" LICENSE LICENSE-MIT LICENSE-APACHE "$OUT/"
 find "$OUT" \( -name __pycache__ -o -name .ruff_cache \) -prune -exec rm -rf {} +
 version=$(python3 -c 'import json; print(json.load(open("openapi/doorward.json"))["info"]["version"])')

@@ -59,13 +59,20 @@ class AsyncDoorward:
         """Whether there is something to make calls with. The server is not asked."""
         return self._manager.held is not None
 
-    async def register(self, email: str, password: str) -> User:
-        """Makes an account and signs in. Problems: `email_taken`, `validation_failed`."""
-        return await self._manager.register(email, password)
+    async def register(self, email: str, password: str, *, remember: bool = True) -> User:
+        """Makes an account and signs in. Problems: `email_taken`, `validation_failed`.
 
-    async def login(self, email: str, password: str) -> User:
-        """Signs in, in place of whoever is. Problems: `invalid_credentials`, `account_disabled`."""
-        return await self._manager.login(email, password)
+        Nobody is signed in where the server wants the address verified first.
+        """
+        return await self._manager.register(email, password, remember)
+
+    async def login(self, email: str, password: str, *, remember: bool = True) -> User:
+        """Signs in, in place of whoever is. Problems: `invalid_credentials`, `account_disabled`.
+
+        Without `remember` the session ends after a day at the latest, and its cookies are those of
+        a browser's window. Problem where addresses are verified: `email_not_verified`.
+        """
+        return await self._manager.login(email, password, remember)
 
     async def logout(self) -> None:
         """Signs out of this device. When it raises, the client is still signed in."""
@@ -74,6 +81,17 @@ class AsyncDoorward:
     async def logout_all(self) -> None:
         """Signs out of all the user's devices. When it raises, the client is still signed in."""
         await self._manager.sign_out_everywhere()
+
+    async def change_password(self, current: str, new: str) -> None:
+        """Changes the password, and signs out of all devices but this. Problem: `wrong_password`.
+
+        Without an answer, or when the store raises, it may have been changed: sign in again then.
+        """
+        await self._manager.change_password(current, new)
+
+    async def delete_account(self, password: str) -> None:
+        """Deletes the account for good. Problem: `wrong_password`."""
+        await self._manager.delete_account(password)
 
     async def get_me(self) -> User:
         """The signed-in user."""
@@ -120,11 +138,11 @@ class _AsyncAuth(httpx.Auth):
         await request.aread()  # so that it can be sent twice
         held = await self._manager.prepare(request)
         response = yield request
-        again = await self._settle(held, response, is_repeat=False)
-        if again is not None:
-            self._manager.dress(request, again)
+        is_repeat = False
+        while again := await self._settle(held, response, is_repeat=is_repeat):
+            held, is_repeat = again, True
+            self._manager.dress(request, held)
             response = yield request
-            await self._settle(again, response, is_repeat=True)
 
     async def _settle(self, held: Any, response: httpx.Response, *, is_repeat: bool) -> Any:
         if not response.is_success:

@@ -45,7 +45,8 @@ class Doorward:
 
         With `delivery="cookie"` the tokens are in the client's cookie jar, and a store has no use.
         `on_signed_out` is called with the code once the server has ended the session, but not for
-        `logout`. `timeout` is in seconds, for each request. `httpx_args` go to `httpx.Client`.
+        `logout` and the like. `timeout` is in seconds, for each request. `httpx_args` go to
+        `httpx.Client`.
         """
         if delivery == "cookie" and store is not None:
             raise ValueError("a store holds tokens; with cookies there are none to hold")
@@ -65,13 +66,20 @@ class Doorward:
         """Whether there is something to make calls with. The server is not asked."""
         return self._manager.held is not None
 
-    def register(self, email: str, password: str) -> User:
-        """Makes an account and signs in. Problems: `email_taken`, `validation_failed`."""
-        return run(self._manager.register(email, password))
+    def register(self, email: str, password: str, *, remember: bool = True) -> User:
+        """Makes an account and signs in. Problems: `email_taken`, `validation_failed`.
 
-    def login(self, email: str, password: str) -> User:
-        """Signs in, in place of whoever is. Problems: `invalid_credentials`, `account_disabled`."""
-        return run(self._manager.login(email, password))
+        Nobody is signed in where the server wants the address verified first.
+        """
+        return run(self._manager.register(email, password, remember))
+
+    def login(self, email: str, password: str, *, remember: bool = True) -> User:
+        """Signs in, in place of whoever is. Problems: `invalid_credentials`, `account_disabled`.
+
+        Without `remember` the session ends after a day at the latest, and its cookies are those of
+        a browser's window. Problem where addresses are verified: `email_not_verified`.
+        """
+        return run(self._manager.login(email, password, remember))
 
     def logout(self) -> None:
         """Signs out of this device. When it raises, the client is still signed in."""
@@ -80,6 +88,17 @@ class Doorward:
     def logout_all(self) -> None:
         """Signs out of all the user's devices. When it raises, the client is still signed in."""
         run(self._manager.sign_out_everywhere())
+
+    def change_password(self, current: str, new: str) -> None:
+        """Changes the password, and signs out of all devices but this. Problem: `wrong_password`.
+
+        Without an answer, or when the store raises, it may have been changed: sign in again then.
+        """
+        run(self._manager.change_password(current, new))
+
+    def delete_account(self, password: str) -> None:
+        """Deletes the account for good. Problem: `wrong_password`."""
+        run(self._manager.delete_account(password))
 
     def get_me(self) -> User:
         """The signed-in user."""
@@ -126,11 +145,11 @@ class _BlockingAuth(httpx.Auth):
         request.read()  # so that it can be sent twice
         held = run(self._manager.prepare(request))
         response = yield request
-        again = run(self._settle(held, response, is_repeat=False))
-        if again is not None:
-            self._manager.dress(request, again)
+        is_repeat = False
+        while again := run(self._settle(held, response, is_repeat=is_repeat)):
+            held, is_repeat = again, True
+            self._manager.dress(request, held)
             response = yield request
-            run(self._settle(again, response, is_repeat=True))
 
     async def _settle(self, held: Any, response: httpx.Response, *, is_repeat: bool) -> Any:
         if not response.is_success:

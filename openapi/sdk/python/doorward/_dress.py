@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+from doorward_client.public import PUBLIC_PATHS
 
 from .tokens import Tokens
 
@@ -26,6 +27,11 @@ def dress(request: httpx.Request, tokens: Tokens | None, cookies: httpx.Cookies 
             request.headers["X-CSRF-Token"] = csrf
     elif tokens is not None:
         request.headers["Authorization"] = f"Bearer {tokens.access_token}"
+
+
+def is_public(request: httpx.Request) -> bool:
+    """Whether anybody may make this call. The base URL may have a path of its own."""
+    return request.url.path.endswith(PUBLIC_PATHS)
 
 
 def undress(request: httpx.Request) -> None:

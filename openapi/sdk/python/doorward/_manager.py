@@ -14,16 +14,18 @@ from typing import Any
 import httpx
 from doorward_client.models import (
     Credentials,
+    CurrentPassword,
     Delivery,
+    PasswordChange,
     Refreshed,
     RefreshToken,
     Registered,
     SignedIn,
     User,
 )
-from doorward_client.types import Unset
+from doorward_client.types import UNSET, Unset
 
-from ._dress import dress
+from ._dress import dress, is_public
 from ._port import Port
 from .problem import Problem, decode
 from .retry import Retry
@@ -62,7 +64,8 @@ class TokenManager:
 
     async def prepare(self, request: httpx.Request) -> Held | None:
         """Dresses a call, after a refresh if what is held is known to have expired."""
-        held = self.held
+        # Nor must what anybody may call fail because a refresh does.
+        held = None if is_public(request) else self.held
         if held is not None and held.is_expired():
             held = await self._renew(held)
         self.dress(request, held)
@@ -85,22 +88,41 @@ class TokenManager:
         problem = Problem.from_response(response)
         if held is None:
             raise problem
-        if not is_repeat and (problem.is_access_token_expired or problem.ends_session):
+        if problem.is_access_token_expired or problem.ends_session:
             # Whoever failed with what has been replaced meanwhile only takes the newer one.
             current = self.held
-            if current is held and problem.is_access_token_expired:
+            if current is held and problem.ends_session:
+                current = await self._end_held(held, problem)
+            elif current is held and not is_repeat:
                 current = await self._renew(held)
             if current is not None and current is not held and current.sign_in == held.sign_in:
                 return current
-        if problem.ends_session:
-            await self._end_sign_in(held, problem)
         raise problem
 
-    async def register(self, email: str, password: str) -> User:
-        return await self._sign_in("/api/auth/register", email, password, Registered.from_dict)
+    async def register(self, email: str, password: str, remember: bool) -> User:
+        path = "/api/auth/register"
+        return await self._sign_in(path, email, password, remember, Registered.from_dict)
 
-    async def login(self, email: str, password: str) -> User:
-        return await self._sign_in("/api/auth/login", email, password, SignedIn.from_dict)
+    async def login(self, email: str, password: str, remember: bool) -> User:
+        path = "/api/auth/login"
+        return await self._sign_in(path, email, password, remember, SignedIn.from_dict)
+
+    async def change_password(self, current: str, new: str) -> None:
+        """Takes over the session that the server starts in place of all that there were."""
+        async with self._exclusive():
+            asked_at = time.monotonic()
+            body = PasswordChange(current_password=current, new_password=new)
+            response = await self._post_as_held("/api/auth/password", body.to_dict())
+            answer = decode(response, SignedIn.from_dict)
+            if self.held is not None:
+                # It is the same user: calls that failed with the old pair are repeated.
+                await self._keep(self._new_held(self.held.sign_in, answer, asked_at, response))
+
+    async def delete_account(self, password: str) -> None:
+        async with self._exclusive():
+            body = CurrentPassword(password=password)
+            await self._post_as_held("/api/auth/delete-account", body.to_dict())
+            await self._drop()
 
     async def sign_out(self) -> None:
         """Ends the session. A refresh in flight comes first; a later one finds nothing to renew."""
@@ -117,30 +139,28 @@ class TokenManager:
     async def sign_out_everywhere(self) -> None:
         """Ends all of the user's sessions. Raises `Problem` when nobody is signed in."""
         async with self._exclusive():
-            held = self.held
-            response = await self._post_logout_all(held)
-            if not response.is_success:
-                problem = Problem.from_response(response)
-                if held is not None and problem.is_access_token_expired:
-                    response = await self._post_logout_all(await self._refresh(held))
-            if response.is_success:
-                await self._drop()
-                return
-            problem = Problem.from_response(response)
-            if held is not None and problem.ends_session:
-                await self._end(problem)
-            raise problem
+            await self._post_as_held("/api/auth/logout-all", None)
+            await self._drop()
 
     async def _sign_in(
-        self, path: str, email: str, password: str, parse: Callable[[Any], SignedIn | Registered]
+        self,
+        path: str,
+        email: str,
+        password: str,
+        remember: bool,
+        parse: Callable[[Any], SignedIn | Registered],
     ) -> User:
-        delivery = Delivery.COOKIE if self._by_cookie else Delivery.BODY
-        credentials = Credentials(email=email, password=password, delivery=delivery)
+        credentials = Credentials(
+            email=email,
+            password=password,
+            delivery=Delivery.COOKIE if self._by_cookie else Delivery.BODY,
+            remember=UNSET if remember else False,
+        )
         async with self._exclusive():
             asked_at = time.monotonic()
             response = await self._post(path, credentials.to_dict())
             answer = decode(response, parse)
-            # A server may one day register somebody without signing them in.
+            # A server that wants a verified address registers without signing in.
             if not isinstance(answer.session, Unset):
                 self._sign_ins += 1
                 await self._keep(self._new_held(self._sign_ins, answer, asked_at, response))
@@ -227,10 +247,12 @@ class TokenManager:
         except Exception as failure:
             raise problem from failure
 
-    async def _end_sign_in(self, held: Held, problem: Problem) -> None:
+    async def _end_held(self, held: Held, problem: Problem) -> Held | None:
+        """Ends the sign-in, unless what is held has been replaced meanwhile: then returns that."""
         async with self._exclusive():
-            if self.held is not None and self.held.sign_in == held.sign_in:
+            if self.held is held:
                 await self._end(problem)
+            return self.held
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
@@ -249,7 +271,21 @@ class TokenManager:
     async def _post(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
         return await self._port.send(self._port.http.build_request("POST", path, json=body))
 
-    async def _post_logout_all(self, held: Held | None) -> httpx.Response:
-        request = self._port.http.build_request("POST", "/api/auth/logout-all")
-        self.dress(request, held)
-        return await self._port.send(request)
+    async def _post_as_held(self, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        """A call by whoever has the lock, renewed and judged as any other. Raises `Problem`."""
+        held = self.held
+        if held is not None and held.is_expired():
+            held = await self._refresh(held)
+        may_renew = held is not None
+        while True:
+            request = self._port.http.build_request("POST", path, json=body)
+            self.dress(request, held)
+            response = await self._port.send(request)
+            if response.is_success:
+                return response
+            problem = Problem.from_response(response)
+            if held is not None and problem.ends_session:
+                await self._end(problem)
+            if held is None or not may_renew or not problem.is_access_token_expired:
+                raise problem
+            held, may_renew = await self._refresh(held), False

@@ -18,6 +18,7 @@ PASSWORD = "correct horse battery staple"
 ME = "GET /api/auth/me"
 REFRESH = "POST /api/auth/refresh"
 LOGOUT = "POST /api/auth/logout"
+CHANGE = "POST /api/auth/password"
 
 # As by default, but impatient.
 RETRY = Retry(attempts=3, base=0.01, cap=0.05, retry_after_cap=0.05)

@@ -12,7 +12,7 @@ import pytest
 from doorward import AsyncDoorward, Doorward, MemoryStore, Problem, Tokens
 from doorward_client import models
 from doorward_client.api.auth import get_me
-from helpers import EMAIL, LOGOUT, ME, PASSWORD, REFRESH, RETRY, expire, saved, until
+from helpers import CHANGE, EMAIL, LOGOUT, ME, PASSWORD, REFRESH, RETRY, expire, saved, until
 from proxy import FaultProxy, problem
 from server import doorward
 
@@ -205,3 +205,30 @@ def test_a_logout_waits_for_the_refresh_in_flight() -> None:
 
     with doorward(access_token_ttl="2s") as url, FaultProxy(url) as proxy:
         play(story(url, proxy))
+
+
+@pytest.mark.parametrize("delivery", ["body", "cookie"])
+def test_twenty_tasks_around_a_change_sign_nobody_out(delivery: Literal["body", "cookie"]) -> None:
+    ended: list[str] = []
+    new = "staple, upright and shiny"
+
+    async def story(proxy: FaultProxy) -> None:
+        async with AsyncDoorward(proxy.url, delivery=delivery, on_signed_out=ended.append) as door:
+            await door.register(EMAIL, PASSWORD)
+            with proxy.hold(CHANGE):
+                change = asyncio.create_task(door.change_password(PASSWORD, new))
+                await reached(proxy, CHANGE, 1, status=200)
+                calls = [asyncio.create_task(door.get_me()) for _ in range(20)]
+                await reached(proxy, ME, 20, status=401)
+            await change
+            assert {(await call).email for call in calls} == {EMAIL}
+            with pytest.raises(Problem, match="wrong_password"):
+                await door.delete_account(PASSWORD)
+            await door.delete_account(new)
+            assert not door.signed_in
+            await door.register(EMAIL, PASSWORD, remember=False)
+            await door.login(EMAIL, PASSWORD, remember=False)
+        assert ended == []
+
+    with doorward() as url, FaultProxy(url) as proxy:
+        play(story(proxy))
