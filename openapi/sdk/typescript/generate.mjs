@@ -1,5 +1,5 @@
-// Writes src/schema.ts, the types of every operation, from the OpenAPI document named by the
-// first argument.
+// Writes src/schema.ts, the types of every operation, and src/public.ts, the paths of those that
+// anybody may call, from the OpenAPI document named by the first argument.
 
 import { readFile, writeFile } from "node:fs/promises";
 
@@ -15,10 +15,16 @@ function problemClass() {
   return ts.factory.createImportTypeNode(path, undefined, ts.factory.createIdentifier("Problem"));
 }
 
-const [document] = process.argv.slice(2);
-const types = await openapiTS(JSON.parse(await readFile(document, "utf8")), {
+const [path] = process.argv.slice(2);
+const document = JSON.parse(await readFile(path, "utf8"));
+const types = await openapiTS(document, {
   alphabetize: true,
   transform: (_schema, { path }) =>
     path === "#/components/schemas/Problem" ? problemClass() : undefined,
 });
 await writeFile("src/schema.ts", HEADER + astToString(types));
+
+const open = Object.entries(document.paths).filter(([, operations]) =>
+  Object.values(operations).every(({ security }) => security.length === 0));
+const names = JSON.stringify(open.map(([path]) => path), null, 2);
+await writeFile("src/public.ts", `${HEADER}export const PUBLIC_PATHS: string[] = ${names};\n`);

@@ -8,10 +8,11 @@ import createClient, { type Client } from "openapi-fetch";
 
 import { Exclusive } from "./exclusive.js";
 import { codeOf, Problem, signsOut, type SignedOutCode } from "./problem.js";
+import { PUBLIC_PATHS } from "./public.js";
 import { abortable, retrying, retryOptions, type Retry } from "./retry.js";
 import type { paths } from "./schema.js";
-import { announce, transport } from "./session.js";
-import type { CommonOptions, Fetch, MessageAnswer, Session, SignInAnswer } from "./session.js";
+import { announce, transport, type Answer, type CommonOptions, type Fetch } from "./session.js";
+import type { MessageAnswer, Session, SignInAnswer } from "./session.js";
 import { Tokens, type TokenStore } from "./tokens.js";
 import { Vault } from "./vault.js";
 
@@ -47,10 +48,18 @@ export class BearerSession implements Session {
   }
 
   signIn<R extends SignInAnswer>(send: (delivery: "body", fetch: Fetch) => Promise<R>): Promise<R> {
+    return this.#adopt(() => send("body", this.#fetch));
+  }
+
+  renew<R extends SignInAnswer>(send: (fetch: Fetch) => Promise<R>): Promise<R> {
+    return this.#adopt(() => send((request) => this.#guarded(request, true)));
+  }
+
+  #adopt<R extends SignInAnswer>(send: () => Promise<R>): Promise<R> {
     return this.#exclusive.run(async () => {
       await this.#vault.open();
       const sentAt = performance.now();
-      const answer = await send("body", this.#fetch);
+      const answer = await send();
       const tokens = answer.data && Tokens.issued(answer.data, sentAt);
       if (tokens) await this.#vault.keep(tokens);
       return answer;
@@ -71,11 +80,9 @@ export class BearerSession implements Session {
     });
   }
 
-  logoutAll(): Promise<MessageAnswer> {
+  leave<R extends Answer>(send: (fetch: Fetch) => Promise<R>): Promise<R> {
     return this.#exclusive.run(async () => {
-      const answer = await this.client.POST("/api/auth/logout-all", {
-        fetch: (request) => this.#guarded(request, true),
-      });
+      const answer = await send((request) => this.#guarded(request, true));
       if (answer.response.ok) await this.#vault.empty();
       return answer;
     });
@@ -83,9 +90,10 @@ export class BearerSession implements Session {
 
   /** `alone`: whether this runs as an exclusive job, which must not wait for another one. */
   async #guarded(request: Request, alone: boolean): Promise<Response> {
+    if (isPublic(request)) return this.#fetch(request);
     await this.#vault.open();
     let tokens = this.#vault.tokens;
-    if (tokens?.expired && !isPublic(request)) tokens = await this.#renew(tokens, request, alone);
+    if (tokens?.expired) tokens = await this.#renew(tokens, request, alone);
     if (!tokens) return this.#fetch(request);
 
     for (let renewed = false; ; ) {
@@ -154,9 +162,10 @@ export class BearerSession implements Session {
   }
 }
 
-/** The one operation that needs nobody, and must not fail because a refresh does. */
+/** What needs nobody must not fail because a refresh does. The base URL may have a path too. */
 function isPublic(request: Request): boolean {
-  return new URL(request.url).pathname.endsWith("/.well-known/doorward-keys");
+  const { pathname } = new URL(request.url);
+  return PUBLIC_PATHS.some((path) => pathname.endsWith(path));
 }
 
 /** A copy, since the body of a request can be sent once and the call may be repeated. */

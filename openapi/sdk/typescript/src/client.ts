@@ -19,8 +19,12 @@ export type SignedIn = Omit<Schemas["SignedIn"], TokenMembers>;
 export type Registered = Omit<Schemas["Registered"], TokenMembers>;
 export type Message = Schemas["Message"];
 
+/** The current password and the new one. */
+export type PasswordChange = Schemas["PasswordChange"];
+
 /** The paths that change who is signed in. They have methods of their own. */
-type SessionPath = `/api/auth/${"login" | "register" | "refresh" | "logout" | "logout-all"}`;
+type SessionPath = `/api/auth/${
+  | "login" | "register" | "refresh" | "logout" | "logout-all" | "password" | "delete-account"}`;
 export type CallPaths = Omit<paths, SessionPath>;
 
 export type DoorwardOptions = BearerOptions | CookieOptions;
@@ -31,7 +35,7 @@ export type DoorwardOptions = BearerOptions | CookieOptions;
  * store failed (with its error).
  */
 export interface Doorward extends Client<CallPaths> {
-  /** Makes an account and signs in. */
+  /** Makes an account and signs in, unless its address has to be verified first. */
   register(credentials: Credentials): Promise<Result<Registered>>;
   /** Signs in. A wrong password is the error `invalid_credentials`. */
   login(credentials: Credentials): Promise<Result<SignedIn>>;
@@ -39,6 +43,13 @@ export interface Doorward extends Client<CallPaths> {
   logout(): Promise<Result<Message>>;
   /** Signs out everywhere. Without an answer, you are still signed in. */
   logoutAll(): Promise<Result<Message>>;
+  /**
+   * Changes the password, and signs out everywhere but here. A wrong one is the error
+   * `wrong_password`. Without an answer, or when the store fails, it may have been changed.
+   */
+  changePassword(change: PasswordChange): Promise<Result<SignedIn>>;
+  /** Deletes the account for good. A wrong password is the error `wrong_password`. */
+  deleteAccount(password: string): Promise<Result<undefined>>;
 }
 
 const METHODS = ["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE", "request"];
@@ -63,7 +74,16 @@ export function createDoorward(options: DoorwardOptions): Doorward {
       return withoutTokens(answer);
     }),
     logout: () => settle(() => session.logout()),
-    logoutAll: () => settle(() => session.logoutAll()),
+    logoutAll: () => settle(() =>
+      session.leave((fetch) => client.POST("/api/auth/logout-all", { fetch }))),
+    changePassword: (body) => settle(async () => {
+      const answer = await session.renew((fetch) =>
+        client.POST("/api/auth/password", { body, fetch }));
+      return withoutTokens(answer);
+    }),
+    deleteAccount: (password) => settle(() =>
+      session.leave((fetch) =>
+        client.POST("/api/auth/delete-account", { body: { password }, fetch }))),
   };
 }
 

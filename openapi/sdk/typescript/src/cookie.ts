@@ -7,8 +7,8 @@ import { Exclusive } from "./exclusive.js";
 import { codeOf, Problem, signsOut, type SignedOutCode } from "./problem.js";
 import { abortable, retrying, retryOptions, type Retry } from "./retry.js";
 import type { paths } from "./schema.js";
-import { announce, transport } from "./session.js";
-import type { CommonOptions, Fetch, MessageAnswer, Session, SignInAnswer } from "./session.js";
+import { announce, transport, type Answer, type CommonOptions, type Fetch } from "./session.js";
+import type { MessageAnswer, Session, SignInAnswer } from "./session.js";
 
 /** For pages; elsewhere `fetch` and `cookies` must come from a cookie jar. */
 export interface CookieOptions extends CommonOptions {
@@ -58,18 +58,21 @@ export class CookieSession implements Session {
     });
   }
 
-  logout(): Promise<MessageAnswer> {
-    return this.#leave(() => this.client.POST("/api/auth/logout", { fetch: this.#fetch }));
-  }
-
-  logoutAll(): Promise<MessageAnswer> {
-    const fetch: Fetch = (request) => this.#guarded(request, true);
-    return this.#leave(() => this.client.POST("/api/auth/logout-all", { fetch }));
-  }
-
-  #leave(send: () => Promise<MessageAnswer>): Promise<MessageAnswer> {
+  renew<R extends SignInAnswer>(send: (fetch: Fetch) => Promise<R>): Promise<R> {
     return this.#exclusive.run(async () => {
-      const answer = await send();
+      const answer = await send((request) => this.#guarded(request, true));
+      if (answer.response.ok) this.#renewals++;
+      return answer;
+    });
+  }
+
+  logout(): Promise<MessageAnswer> {
+    return this.leave(() => this.client.POST("/api/auth/logout", { fetch: this.#fetch }));
+  }
+
+  leave<R extends Answer>(send: (fetch: Fetch) => Promise<R>): Promise<R> {
+    return this.#exclusive.run(async () => {
+      const answer = await send((request) => this.#guarded(request, true));
       if (answer.response.ok) this.#begin(true);
       return answer;
     });
@@ -83,18 +86,29 @@ export class CookieSession implements Session {
   /** `alone`: whether this runs as an exclusive job, which must not wait for another one. */
   async #guarded(request: Request, alone: boolean): Promise<Response> {
     const epoch = this.#epoch;
-    const renewals = this.#renewals;
-    let response = await this.#fetch(await this.#prepared(request));
-    let code = await codeOf(response);
-    if (code === "access_token_expired") {
-      // Unless the cookies were renewed since the call began: then it only came too early.
-      if (renewals === this.#renewals) await this.#renew(request, alone);
-      response = await this.#fetch(await this.#prepared(request));
-      code = await codeOf(response);
+    for (let tries = 1; ; tries++) {
+      const renewals = this.#renewals;
+      const response = await this.#fetch(await this.#prepared(request));
+      const code = await codeOf(response);
+      if (code === "access_token_expired" && tries === 1) {
+        // Unless the cookies were renewed since the call began: then it only came too early.
+        if (renewals === this.#renewals) await this.#renew(request, alone);
+        continue;
+      }
+      if (signsOut(code)) {
+        const mayRepeat = tries < 3 && !alone && !this.#signedOut;
+        const replaced = mayRepeat && (await this.#replaced(request, renewals));
+        if (replaced && epoch === this.#epoch) continue;
+        this.#end(code, epoch);
+      } else if (response.ok && epoch === this.#epoch) this.#signedOut = false;
+      return response;
     }
-    if (signsOut(code)) this.#end(code, epoch);
-    else if (response.ok && epoch === this.#epoch) this.#signedOut = false;
-    return response;
+  }
+
+  /** Whether there are other cookies since, as when the password was changed: here, or in a tab. */
+  #replaced({ signal }: Request, renewals: number): Promise<boolean> {
+    const look = async () => renewals !== this.#renewals || this.#renewedElsewhere();
+    return abortable(this.#exclusive.run(look), signal);
   }
 
   #renew({ signal }: Request, alone: boolean): Promise<void> {

@@ -6,10 +6,11 @@
 //   exclusive.ts  one at a time              retry.ts    until it is answered
 //   problem.ts    errors                     result.ts   { data, error, response }
 //   schema.ts     generated: the types of every operation
+//   public.ts     generated: the paths of those that anybody may call
 
 export { createDoorward } from "./client.js";
 export type { Credentials, Doorward, DoorwardOptions, Message } from "./client.js";
-export type { Registered, SignedIn } from "./client.js";
+export type { PasswordChange, Registered, SignedIn } from "./client.js";
 export type { BearerOptions } from "./bearer.js";
 export type { CookieOptions } from "./cookie.js";
 export { Problem } from "./problem.js";

@@ -17,14 +17,18 @@ export interface CommonOptions {
   fetch?: Fetch;
   /** How a refresh is retried. */
   retry?: RetryOptions;
-  /** Called once when the server has ended the session; not after `logout` and `logoutAll`. */
+  /** Called once when the server has ended the session; not after `logout` and the like. */
   onSignedOut?: (code: SignedOutCode) => void;
 }
 
-/** What openapi-fetch makes of an answer that signs somebody in. */
-export interface SignInAnswer {
-  data?: Schemas["SignedIn"] | Schemas["Registered"];
+/** What openapi-fetch makes of any answer. */
+export interface Answer {
   response: Response;
+}
+
+/** What openapi-fetch makes of an answer that signs somebody in. */
+export interface SignInAnswer extends Answer {
+  data?: Schemas["SignedIn"] | Schemas["Registered"];
 }
 
 /** What came of signing out. */
@@ -38,8 +42,11 @@ export interface Session {
   signIn<R extends SignInAnswer>(
     send: (delivery: Schemas["Delivery"], fetch: Fetch) => Promise<R>,
   ): Promise<R>;
+  /** `send` makes a call as who is signed in, whose answer starts another session of theirs. */
+  renew<R extends SignInAnswer>(send: (fetch: Fetch) => Promise<R>): Promise<R>;
   logout(): Promise<MessageAnswer>;
-  logoutAll(): Promise<MessageAnswer>;
+  /** `send` makes a call as who is signed in, after which nobody is. */
+  leave<R extends Answer>(send: (fetch: Fetch) => Promise<R>): Promise<R>;
 }
 
 /**

@@ -5,7 +5,7 @@ import test, { type TestContext } from "node:test";
 
 import type { BrowserContext, Page } from "playwright-core";
 
-import { ANA, expired, REFRESH } from "./helpers.js";
+import { ANA, CHANGE, expired, ME, REFRESH } from "./helpers.js";
 import { me, openTab, signedOut, startBrowser, startPage, type Application } from "./page.js";
 import { Proxy } from "./proxy.js";
 import { startDoorward, until, type Settings } from "./server.js";
@@ -115,3 +115,29 @@ test("bearer: two tabs that share a store refresh once", async (t) => {
     assert.deepEqual(errors.filter((text) => !/status of 401/.test(text)), []);
   }
 });
+
+for (const mode of ["cookie", "bearer"] as const) {
+  test(`${mode}: a change of the password in one tab signs no other one out`, async (t) => {
+    const { context, origin, proxy } = await start(t, {});
+    const options = { mode, baseUrl: proxy.url, persist: true };
+    const first = await openTab(context, origin, options);
+    assert.deepEqual(await enter(first.tab, "register"), [201, ANA.email]);
+    const second = await openTab(context, origin, options);
+    assert.deepEqual(await me(second.tab), [200]);
+
+    const held = proxy.hold(CHANGE);
+    const change = first.tab.evaluate(async (currentPassword) => {
+      const { doorward } = window as unknown as Application;
+      const body = { currentPassword, newPassword: "staple, upright and shiny" };
+      return (await doorward.changePassword(body)).response.status;
+    }, ANA.password);
+    await held.reached;
+    const calls = me(second.tab, 3);
+    await until(async () => proxy.count(ME) === 4, "three calls more");
+    held.release();
+    assert.equal(await change, 200);
+    assert.deepEqual(await calls, OK);
+    assert.deepEqual(await me(first.tab, 3), OK);
+    assert.deepEqual([await signedOut(first.tab), await signedOut(second.tab)], [[], []]);
+  });
+}

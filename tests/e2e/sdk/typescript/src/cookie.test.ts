@@ -6,28 +6,9 @@ import test, { type TestContext } from "node:test";
 import { createDoorward } from "doorward-client";
 
 import { ANA, ok, problem, QUICK, raw, REFRESH, signedOutHook } from "./helpers.js";
+import { Jar } from "./jar.js";
 import { Proxy } from "./proxy.js";
 import { startDoorward, until, type Settings } from "./server.js";
-
-/** The least of a cookie jar: one host, names and values, `Max-Age=0` removes. */
-class Jar {
-  readonly cookies = new Map<string, string>();
-
-  readonly fetch = async (request: Request): Promise<Response> => {
-    if (this.cookies.size > 0) request.headers.set("Cookie", this.header());
-    const response = await fetch(request);
-    for (const cookie of response.headers.getSetCookie()) {
-      const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie)!;
-      if (/;\s*Max-Age=0\b/i.test(cookie)) this.cookies.delete(name!);
-      else this.cookies.set(name!, value!);
-    }
-    return response;
-  };
-
-  readonly header = (): string => {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join("; ");
-  };
-}
 
 async function start(t: TestContext, settings: Settings = {}) {
   const url = await startDoorward(t, { access_token_ttl: "2s", ...settings });

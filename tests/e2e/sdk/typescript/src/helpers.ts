@@ -8,6 +8,7 @@ import { until } from "./server.js";
 
 export const ANA = { email: "ana@example.com", password: "correct horse battery staple" };
 export const ME = "GET /api/auth/me";
+export const CHANGE = "POST /api/auth/password";
 export const REFRESH = "POST /api/auth/refresh";
 
 /** Retries that take no time. */
