@@ -19,6 +19,7 @@ pub struct Builder {
     base_url: String,
     http: ClientBuilder,
     jar: Option<Arc<Jar>>,
+    remember: bool,
     store: Box<dyn DynStore>,
     retry: Retry,
     on_signed_out: SignedOutHook,
@@ -34,6 +35,7 @@ impl Builder {
             base_url,
             http,
             jar: None,
+            remember: true,
             store: Box::new(MemoryStore::default()),
             retry: Retry::default(),
             on_signed_out: Box::new(|_| ()),
@@ -51,6 +53,13 @@ impl Builder {
     /// silently. The store is not used then.
     pub fn cookies(mut self, jar: Arc<Jar>) -> Self {
         self.jar = Some(jar);
+        self
+    }
+
+    /// Whether sign-ins are to last; they do by default. With `false` a session ends after a day at
+    /// the latest, and its cookies are those of a browser's window.
+    pub fn remember(mut self, remember: bool) -> Self {
+        self.remember = remember;
         self
     }
 
@@ -91,10 +100,11 @@ impl Builder {
             url,
             http: http.build()?,
             jar: self.jar,
+            remember: self.remember,
             store: self.store,
             retry: self.retry,
             on_signed_out: self.on_signed_out,
-            held: SyncMutex::new(Held { generation: 0, refreshes: 0, credentials }),
+            held: SyncMutex::new(Held { generation: 0, sign_in: 0, refreshes: 0, credentials }),
             changing: Mutex::new(Ok(())),
         };
         Ok(Doorward { session: Arc::new(session) })

@@ -34,46 +34,84 @@ impl Doorward {
     ///
     /// ```no_run
     /// # async fn example(doorward: doorward_client::Doorward) -> Result<(), doorward_client::Error> {
-    /// let keys = doorward.call(|client| async move { client.get_keys().await }).await?;
+    /// let me = doorward.call(|client| async move { client.get_me().await }).await?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// The tokens are renewed first when they are known to be expired. When the server says that
-    /// they are, or they were replaced meanwhile, `operation` is run a second time, with a client
-    /// that sends the current ones. An error that
-    /// [ends the session](Problem::ends_session) signs out.
+    /// they are, or they were replaced meanwhile, `operation` is run again, with a client that
+    /// sends the current ones. An error that [ends the session](Problem::ends_session) signs out.
     pub async fn call<T, F, Fut>(&self, operation: F) -> Result<T, Error>
     where
         F: Fn(Client) -> Fut,
         Fut: Future<Output = Answer<T>>,
     {
+        let mut held = self.session.fresh().await?;
+        let mut may_renew = true;
+        loop {
+            let result = answer(operation(self.session.client(&held))).await;
+            let Err(Error::Problem(problem)) = &result else { return result };
+            let Some(now) = self.replacement(&held, problem, may_renew).await? else {
+                return result;
+            };
+            (held, may_renew) = (now, false);
+        }
+    }
+
+    /// Calls an operation that anybody may call, such as `forgot_password`: without a token, so
+    /// that it does not fail because a refresh does.
+    pub async fn call_anonymously<T, F, Fut>(&self, operation: F) -> Result<T, Error>
+    where
+        F: FnOnce(Client) -> Fut,
+        Fut: Future<Output = Answer<T>>,
+    {
+        answer(operation(self.session.anonymous())).await
+    }
+
+    /// A call by whoever has taken `changing`, renewed and judged as any other.
+    pub(crate) async fn call_alone<T, F, Fut>(&self, operation: F) -> Result<T, Error>
+    where
+        F: Fn(Client) -> Fut,
+        Fut: Future<Output = Answer<T>>,
+    {
         let session = &self.session;
-        let mut held = session.fresh().await?;
-        let mut result = answer(operation(session.client(&held))).await;
+        if session.held().is_known_to_be_expired() {
+            session.refresh(&session.held()).await?;
+        }
+        let mut result = answer(operation(session.client(&session.held()))).await;
         if let Err(Error::Problem(problem)) = &result
-            && self.can_be_repeated(&held, problem).await?
+            && problem.is_expired_access_token()
         {
-            held = session.held();
-            result = answer(operation(session.client(&held))).await;
+            session.refresh(&session.held()).await?;
+            result = answer(operation(session.client(&session.held()))).await;
         }
         if let Err(Error::Problem(problem)) = &result
             && problem.ends_session()
         {
-            session.end(problem, held.generation).await;
+            session.sign_out(problem).await;
         }
         result
     }
 
-    /// Whether a call that failed with what was `held` may succeed with what is held now, after
-    /// a refresh if need be.
-    async fn can_be_repeated(&self, held: &Held, problem: &Problem) -> Result<bool, Error> {
-        if problem.is_expired_access_token() && held.is_signed_in() {
+    /// What to repeat a call with that failed with what was `held`; `None` when its error stands.
+    async fn replacement(
+        &self,
+        held: &Held,
+        problem: &Problem,
+        may_renew: bool,
+    ) -> Result<Option<Held>, Error> {
+        if problem.ends_session() {
+            // Waits for a change of the password, after which it is only the old session's end.
+            self.session.end(problem, held.generation).await;
+        } else if problem.is_expired_access_token() && may_renew && held.is_signed_in() {
             self.session.renew(held.generation).await?;
-            return Ok(true);
+        } else {
+            return Ok(None);
         }
         let now = self.session.held();
-        Ok(problem.ends_session() && now.is_signed_in() && now.generation != held.generation)
+        let is_newer = now.generation != held.generation && now.sign_in == held.sign_in;
+        Ok((is_newer && now.is_signed_in()).then_some(now))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::api::types;
 pub(crate) struct Held {
     /// Grows with each change.
     pub(crate) generation: u64,
+    /// Which sign-in it comes from: a call of one user must not be repeated as another.
+    pub(crate) sign_in: u64,
     /// How many refreshes have ended, well or not.
     pub(crate) refreshes: u64,
     pub(crate) credentials: Credentials,

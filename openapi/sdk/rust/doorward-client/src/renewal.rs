@@ -65,6 +65,18 @@ impl Session {
         }
     }
 
+    /// Holds the pair of a sign-in, whoever signed in. Needs `changing`.
+    pub(crate) async fn begin(
+        &self,
+        pair: (Option<Secret>, Option<Secret>),
+        expires_in: i64,
+        asked: Instant,
+    ) -> Result<(), Error> {
+        // First, so that no call of somebody else's is ever repeated with it.
+        self.lock().sign_in += 1;
+        self.adopt(pair, expires_in, asked).await
+    }
+
     /// Holds a pair that the server has sent: saved first, used then. Needs `changing`.
     pub(crate) async fn adopt(
         &self,

@@ -1,7 +1,7 @@
 //! What a client and its clones share, and how a session ends. How it is renewed is in `renewal`.
 //!
 //! Each call looks at what is `held` and remembers its generation. Whoever wants to change it (a
-//! refresh, a login, a logout, the end of the session) first takes `changing`, then looks whether
+//! refresh, a login, a logout, a change of the password, the end of the session) first takes `changing`, then looks whether
 //! the generation is still the one that it saw. So there is one refresh at a time, and a logout
 //! waits for it. Futures can be dropped at any point: the lock is then free, and what is held is
 //! what was held, because it changes last, after the server and the store have answered.
@@ -27,6 +27,7 @@ pub(crate) struct Session {
     pub(crate) http: reqwest::Client,
     /// `None` for bearer tokens.
     pub(crate) jar: Option<Arc<Jar>>,
+    pub(crate) remember: bool,
     pub(crate) store: Box<dyn DynStore>,
     pub(crate) retry: Retry,
     pub(crate) on_signed_out: SignedOutHook,

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 pub(crate) const SECRET: &str = "secret";
 
 /// Properties whose values must not be printed.
-const SECRETS: [&str; 3] = ["accessToken", "password", "refreshToken"];
+const SECRETS: [&str; 6] =
+    ["accessToken", "currentPassword", "newPassword", "password", "refreshToken", "token"];
 
 /// Prepares the document in place. Fails when it does not have the expected shape.
 pub(crate) fn prepare(document: &mut Value) -> Result<(), &'static str> {

@@ -86,9 +86,16 @@ impl Proxy {
 
     /// Whether a request such as `GET /api/auth/me` was answered with this status.
     pub fn has_answered(&self, request: &str, status: &str) -> bool {
+        self.answers(request, status) > 0
+    }
+
+    /// How many requests such as `GET /api/auth/me` were answered with this status.
+    pub fn answers(&self, request: &str, status: &str) -> usize {
         let log = self.state.log.lock().unwrap();
-        let status = Some(status);
-        log.iter().any(|e| e.request == request && e.status.get().map(String::as_str) == status)
+        let is_it = |e: &&Arc<Entry>| {
+            e.request == request && e.status.get().is_some_and(|answered| answered == status)
+        };
+        log.iter().filter(is_it).count()
     }
 
     /// Takes the log: lines such as `GET /api/auth/me 200`, without a status where no answer

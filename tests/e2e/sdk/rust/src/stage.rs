@@ -64,10 +64,15 @@ impl Stage {
 
     /// Ana, registered and signed in with cookies in `jar`.
     pub async fn ana_by_cookie(&self, jar: &Arc<Jar>) -> (Doorward, SignedOut) {
-        let (ana, signed_out) = build(self.client().cookies(Arc::clone(jar))).await;
+        let (ana, signed_out) = self.client_with_jar(jar).await;
         ana.register(EMAIL, PASSWORD).await.unwrap();
         self.proxy.take_log();
         (ana, signed_out)
+    }
+
+    /// A client that starts with the cookies in `jar`.
+    pub async fn client_with_jar(&self, jar: &Arc<Jar>) -> (Doorward, SignedOut) {
+        build(self.client().cookies(Arc::clone(jar))).await
     }
 
     /// Waits until the server calls this access token expired.
