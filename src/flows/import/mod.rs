@@ -1,6 +1,6 @@
 //! Bringing users along from elsewhere.
 //!
-//! A file is read and checked as a whole ([`read`]), and then its users are brought in, some hundreds
+//! A file is read and checked as a whole (`read`), and then its users are brought in, some hundreds
 //! at a time ([`bring_in`]): between the batches other processes on the same database get their turn.
 //! To do it again changes nothing: who is there already is found by address.
 

@@ -39,9 +39,9 @@ COOKIES = ("token", "refreshToken", "csrfToken")
 # What a request to them leaves behind is not a session to go on with.
 ENDING = {"login", "register", "logout", "logoutAll", "revokeSession"}
 # Nor is the account: they are tried on one that was made for it.
-CHANGING = {"changePassword", "deleteAccount"}
+CHANGING = {"changeEmail", "changePassword", "deleteAccount"}
 # Fields that may be left out.
-OPTIONAL = ("delivery", "refreshToken", "password", "role", "isVerified", "isDisabled")
+OPTIONAL = ("delivery", "remember", "refreshToken", "password", "role", "isVerified", "isDisabled")
 
 numbers = itertools.count()
 
@@ -188,6 +188,10 @@ def realistic(operation, body):
         return {**body, **ANA}
     if operation == "changePassword" and next(numbers) % 2:
         return {"currentPassword": ANA["password"], "newPassword": ANA["password"]}
+    if operation == "changeEmail" and next(numbers) % 2:
+        return {"newEmail": f"user-{next(numbers)}@example.com", "password": ANA["password"]}
+    if operation in ("forgotPassword", "resendVerification") and next(numbers) % 2:
+        return {"email": ANA["email"]}
     if operation == "deleteAccount" and next(numbers) % 2:
         return {"password": ANA["password"]}
     if operation in ("refresh", "logout") and AS == "bearer" and "refreshToken" in body:

@@ -101,7 +101,8 @@ async fn the_end_of_a_session_does_not_undo_a_newer_login() {
     until("the refusal", async || stage.proxy.has_answered(ME, "401")).await;
     gate.add_permits(1);
     login.await.unwrap().unwrap();
-    let _ = call.await.unwrap();
+    // It is not repeated in the name of whoever signed in meanwhile.
+    assert_eq!(call.await.unwrap().unwrap_err().code(), Some("session_expired"));
     assert!(ana.is_signed_in() && signed_out.codes().is_empty());
     ana.get_me().await.unwrap();
     stage.end().await;
