@@ -16,6 +16,8 @@ use super::sessions::{self, Which};
 use super::users;
 use super::writer::Work;
 use crate::domain::account::User;
+use crate::domain::device::device_name;
+use crate::domain::mail::{About, Mail};
 use crate::domain::secret::{Proof, Ratchets, Salt, Secret};
 use crate::domain::session::{
     Case, Client, EndReason, Presented, ReusePolicy, Session, SessionPolicy, Verdict, Why, judge,
@@ -150,6 +152,9 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
                 &rotation.client,
                 *now,
             )?;
+            let (device, ip) = (device_name(&rotation.client.user_agent), &rotation.client.ip);
+            let about = About::RefreshTokenReused { device, ip: ip.clone(), at: now.wall };
+            work.send(&Mail { to: user.email, about }, *now)?;
             Ok(Err(Refused::Reused))
         }
     }

@@ -6,9 +6,10 @@ use doorward::domain::mail::About;
 use doorward::flows::delivery::{Delivery, Progress};
 use doorward::mail::{Blame, Letter, Undelivered};
 use doorward::store::{OutboxSize, Outgoing, WhichMail};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{DAY, HOUR, MINUTE, TestApp};
+use crate::harness::{DAY, GRACE, HOUR, MINUTE, SECOND, TestApp};
 
 const ANA: &str = "ana@example.com";
 const BEN: &str = "ben@example.com";
@@ -320,5 +321,43 @@ async fn one_mail_or_all_of_it_is_tried_again_or_dropped() {
     assert_eq!(store.drop_mail(WhichMail::One(ids[0])).await.unwrap(), 1);
     assert_eq!(store.drop_mail(WhichMail::One(ids[0])).await.unwrap(), 0);
     assert_eq!(store.drop_mail(WhichMail::All).await.unwrap(), 1);
+    assert!(app.mail().await.is_empty());
+}
+
+/// The token of the link in a letter, as its reader follows it.
+fn token_in(letter: &Letter) -> String {
+    let (_, rest) = letter.text.split_once("?token=").expect("a link");
+    rest.split_whitespace().next().expect("a token").to_owned()
+}
+
+#[tokio::test]
+async fn a_password_is_reset_by_the_link_in_the_letter() {
+    let app = TestApp::start().await;
+    app.account(ANA).await;
+    app.post("/api/auth/forgot-password").json(json!({"email": ANA})).await.status(202);
+    let letters = app.mail().await;
+    assert_eq!(to(&letters), [ANA]);
+    assert!(letters[0].text.contains("/account/reset-password?token="));
+    let body = json!({"token": token_in(&letters[0]), "newPassword": "another one now"});
+    app.post("/api/auth/reset-password").json(body).await.ok();
+    app.login(ANA, "another one now").await.ok();
+}
+
+#[tokio::test]
+async fn the_owner_is_written_to_when_a_refresh_token_is_reused() {
+    let app = TestApp::start().await;
+    let ana = app.signed_in(ANA).await;
+    let stolen = ana.jar();
+    ana.refresh().await.ok();
+    ana.me().await.ok();
+    assert!(app.mail().await.is_empty());
+    app.clock.advance(GRACE + SECOND);
+    let thief = app.browser_with(&stolen).named("Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0");
+    thief.refresh().await.problem(403, "refresh_token_reused");
+    let letters = app.mail().await;
+    assert_eq!(to(&letters), [ANA]);
+    assert!(letters[0].text.contains("127.0.0.1"), "{}", letters[0].text);
+    // Once: the session is over.
+    app.browser_with(&stolen).refresh().await.problem(403, "invalid_refresh_token");
     assert!(app.mail().await.is_empty());
 }
