@@ -1,5 +1,7 @@
 //! The caller's own account: its password, its end.
 
+use doorward::domain::claims::Role;
+use doorward::store::UserChange;
 use serde_json::{Value, json};
 
 use crate::harness::{Browser, Call, PASSWORD, Program, TestApp, Tokens};
@@ -142,4 +144,17 @@ async fn a_deleted_account_is_gone_with_all_its_devices() {
     assert_eq!(app.audited("user_deleted"), 1);
     // The address is free again, for a new account that has nothing of the old one.
     app.register("ana@example.com", NEW).await.status(201);
+}
+
+#[tokio::test]
+async fn the_last_administrator_does_not_delete_themselves() {
+    let app = TestApp::start().await;
+    let root = app.signed_in("root@example.com").await;
+    app.operator("root@example.com", UserChange::Role(Role::Admin)).await;
+    delete(&root, PASSWORD).await.problem(409, "last_admin");
+    root.me().await.ok();
+    let heir = app.signed_in("heir@example.com").await;
+    app.operator("heir@example.com", UserChange::Role(Role::Admin)).await;
+    delete(&root, PASSWORD).await.clears_cookies().status(204);
+    delete(&heir, PASSWORD).await.problem(409, "last_admin");
 }

@@ -4,10 +4,11 @@ use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
 use super::Tag;
+use super::account_types::{CurrentPassword, PasswordChange};
 use super::answers::{ChangePasswordOk, DeleteAccountOk};
 use super::auth::signed_in;
 use super::refused::{BODY, GUARD, Refused, codes};
-use super::types::{CurrentPassword, Delivery, PasswordChange};
+use super::types::Delivery;
 use crate::flows::{self, login::Visitor};
 use crate::http::body::Body;
 use crate::http::guard::{CsrfHeader, Guarded};

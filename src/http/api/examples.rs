@@ -7,9 +7,11 @@ use poem_openapi::types::{Example, ToJSON};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::account_types::{
+    CurrentPassword, EmailAddress, EmailChange, OneTimeToken, PasswordChange, PasswordReset,
+};
 use super::types::{
-    Credentials, CurrentPassword, Delivery, EmailAddress, EmailChange, Key, KeyList, KeyState,
-    Message, OneTimeToken, PasswordChange, PasswordReset, RefreshToken, Refreshed, Registered,
+    Credentials, Delivery, Key, KeyList, KeyState, Message, RefreshToken, Refreshed, Registered,
     Role, Session, SessionList, SignedIn, Time, User,
 };
 use crate::domain::id::{SessionId, UserId};

@@ -1,6 +1,7 @@
 //! The API, as poem-openapi sees it.
 
 mod account;
+mod account_types;
 mod admin;
 mod answers;
 mod auth;

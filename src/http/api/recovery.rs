@@ -3,10 +3,10 @@
 use poem_openapi::OpenApi;
 
 use super::Tag;
+use super::account_types::{EmailAddress, EmailChange, OneTimeToken, PasswordReset};
 use super::answers::{Accepted, DoneOk};
 use super::auth::message;
 use super::refused::{BODY, GUARD, Refused, codes};
-use super::types::{EmailAddress, EmailChange, OneTimeToken, PasswordReset};
 use crate::flows::recovery::{self, Visitor};
 use crate::http::body::Body;
 use crate::http::envelope::Envelope;
