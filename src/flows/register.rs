@@ -51,7 +51,7 @@ pub async fn register(
     password: Password,
     visitor: Visitor,
 ) -> Result<Registered, Refusal> {
-    if app.config.registration == Registration::Closed {
+    if app.config.registration != Registration::Open {
         return Err(Refusal::Closed);
     }
     let now = app.clock.now();

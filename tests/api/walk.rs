@@ -10,10 +10,12 @@ use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
 const OPERATION_IDS: &[&str] = &[
+    "acceptInvitation",
     "addAddress",
     "changeEmail",
     "changePassword",
     "confirmEmail",
+    "createInvitation",
     "createUser",
     "deleteAccount",
     "deleteUser",
@@ -25,6 +27,7 @@ const OPERATION_IDS: &[&str] = &[
     "listAddresses",
     "listAuditEvents",
     "listEvents",
+    "listInvitations",
     "listSessions",
     "listUserSessions",
     "listUsers",
@@ -36,6 +39,7 @@ const OPERATION_IDS: &[&str] = &[
     "removeAddress",
     "resendVerification",
     "resetPassword",
+    "revokeInvitation",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
@@ -50,6 +54,7 @@ const PROTECTED: &[&str] = &[
     "addAddress",
     "changeEmail",
     "changePassword",
+    "createInvitation",
     "createUser",
     "deleteAccount",
     "deleteUser",
@@ -59,11 +64,13 @@ const PROTECTED: &[&str] = &[
     "listAddresses",
     "listAuditEvents",
     "listEvents",
+    "listInvitations",
     "listSessions",
     "listUserSessions",
     "listUsers",
     "logoutAll",
     "removeAddress",
+    "revokeInvitation",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
@@ -76,6 +83,7 @@ fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a
     let path = operation.path.replace("{sessionId}", parameter);
     let path = path.replace("{userId}", parameter);
     let path = path.replace("{addressId}", parameter);
+    let path = path.replace("{invitationId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }

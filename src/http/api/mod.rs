@@ -7,6 +7,7 @@ mod answers;
 mod auth;
 mod events;
 pub(in crate::http) mod examples;
+mod invitation;
 mod keys;
 mod profile;
 mod recovery;
@@ -44,6 +45,8 @@ pub(super) type Api = (
     sessions::SessionsApi,
     keys::KeysApi,
     events::EventsApi,
+    invitation::InvitationApi,
+    admin::InvitationsApi,
     admin::UsersApi,
     admin::UserSessionsApi,
     admin::AuditApi,
@@ -81,6 +84,8 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             sessions::SessionsApi,
             keys::KeysApi,
             events::EventsApi,
+            invitation::InvitationApi,
+            admin::InvitationsApi,
             admin::UsersApi,
             admin::UserSessionsApi,
             admin::AuditApi,
