@@ -1,5 +1,6 @@
 //! Making an account and signing in on it.
 
+use super::evenly::evenly;
 use super::login::Visitor;
 use super::mint::{Issued, Opening};
 use super::recovery::new_token;
@@ -103,6 +104,6 @@ async fn pend(app: &App, new: NewUser, visitor: Visitor, now: Now) -> Result<Reg
         updated_at: now.wall,
     };
     let token = new_token(app, now)?;
-    app.store.register_unverified(new, token, visitor.client, now).await?;
+    evenly(app.store.register_unverified(new, token, visitor.client, now)).await?;
     Ok(Registered::Pending(user))
 }

@@ -17,6 +17,7 @@ mod cookies;
 mod csrf;
 mod edge;
 mod endings;
+mod enumeration;
 mod events;
 mod guard;
 mod import;
