@@ -29,7 +29,7 @@ fn login(email: &str, password: &str) -> Value {
     json!({ "email": email, "password": password })
 }
 
-const PAIRS: [Pair; 6] = [
+const PAIRS: [Pair; 7] = [
     Pair {
         name: "login: wrong password, unknown address",
         path: "/api/auth/login",
@@ -41,6 +41,12 @@ const PAIRS: [Pair; 6] = [
         path: "/api/auth/login",
         one: |_| login("ana@example.com", WRONG),
         other: |_| login("off@example.com", WRONG),
+    },
+    Pair {
+        name: "login: wrong password, an account without one",
+        path: "/api/auth/login",
+        one: |_| login("ana@example.com", WRONG),
+        other: |_| login("blank@example.com", WRONG),
     },
     Pair {
         name: "forgotPassword: an account, none",
@@ -79,12 +85,13 @@ const CONTROL: Pair = Pair {
 async fn stage() -> TestApp {
     // Every address has to be verified: `register` answers a known one like a new one then.
     let app = TestApp::with(|config| config.require_verified_email = true).await;
-    for email in ["ana@example.com", "off@example.com", "new@example.com"] {
+    for email in ["ana@example.com", "off@example.com", "new@example.com", "blank@example.com"] {
         app.account(email).await;
     }
     app.operator("ana@example.com", UserChange::Verified(true)).await;
     app.operator("new@example.com", UserChange::Verified(false)).await;
     app.operator("off@example.com", UserChange::Disable).await;
+    app.operator("blank@example.com", UserChange::PasswordHash(String::new())).await;
     app
 }
 

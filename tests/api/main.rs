@@ -13,6 +13,7 @@ mod harness;
 mod account;
 mod addresses;
 mod admin;
+mod advisories;
 mod cookies;
 mod csrf;
 mod edge;
