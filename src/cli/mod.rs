@@ -10,12 +10,14 @@
 //! | `password.rs` | asking for a password |
 //! | `output.rs`, `views.rs` | tables and JSON |
 //! | `failure.rs` | what is said when it did not work, and the exit code |
+//! | `harden.rs` | no core dumps |
 //!
 //! A command answers with the text that it has to say; [`run`] is the only one that prints it.
 
 mod data;
 mod export;
 mod failure;
+mod harden;
 mod import;
 mod keys;
 mod mail;
@@ -136,6 +138,7 @@ enum Command {
 
 /// Runs the program on its arguments, and says how it went.
 pub fn run() -> ExitCode {
+    harden::harden();
     let Cli { place, command } = Cli::parse();
     match place.run(command).and_then(|text| output::print(&text)) {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,8 +46,14 @@ impl Root {
         Zeroizing::new(format!("k4.local.{}", *Zeroizing::new(URL_SAFE_NO_PAD.encode(self.0))))
     }
 
-    fn derive(&self, context: &str) -> [u8; 32] {
-        blake3::derive_key(context, &self.0)
+    fn derive(&self, context: &str) -> Zeroizing<[u8; 32]> {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(&self.0);
+        let mut derived = hasher.finalize();
+        let key = Zeroizing::new(*derived.as_bytes());
+        hasher.zeroize();
+        derived.zeroize();
+        key
     }
 }
 
@@ -77,24 +83,22 @@ impl KeySet {
         let sealing = root.derive("doorward v1 refresh token, PASETO v4.local");
         let mut id = String::new();
         let _ =
-            Id::from(&SymmetricKey::<V4>::from(&sealing).map_err(|_| CryptoFault)?).fmt(&mut id);
+            Id::from(&SymmetricKey::<V4>::from(&*sealing).map_err(|_| CryptoFault)?).fmt(&mut id);
         let key_id = KeyId::parse(&id).ok_or(CryptoFault)?;
 
-        let mut seed = root.derive("doorward v1 access token, PASETO v4.public");
-        let signer = Signer::from_seed(&seed);
-        seed.zeroize();
-        let signer = signer?;
+        let seed = root.derive("doorward v1 access token, PASETO v4.public");
+        let signer = Signer::from_seed(&seed)?;
         let public = AsymmetricPublicKey::<V4>::from(signer.public()).map_err(|_| CryptoFault)?;
 
-        let ratchet = RatchetKey::from_bytes(root.derive("doorward v1 refresh token, ratchet"));
-        let lookup = LookupKey::from_bytes(root.derive("doorward v1 refresh token, lookup hash"));
+        let ratchet = RatchetKey::from_bytes(*root.derive("doorward v1 refresh token, ratchet"));
+        let lookup = LookupKey::from_bytes(*root.derive("doorward v1 refresh token, lookup hash"));
         Ok(Self {
-            sealing: SealingKey::from_bytes(sealing),
+            sealing: SealingKey::from_bytes(*sealing),
             sealing_footer: super::footer(&id),
             signer,
             public: PublicKey::new(public),
-            csrf: CsrfKey(root.derive("doorward v1 csrf token")),
-            one_time: OneTimeKey::from_bytes(root.derive("doorward v1 one-time token")),
+            csrf: CsrfKey(*root.derive("doorward v1 csrf token")),
+            one_time: OneTimeKey::from_bytes(*root.derive("doorward v1 one-time token")),
             ratchet: Ratchet::new(key_id, ratchet, lookup),
         })
     }

@@ -12,10 +12,15 @@ use crate::domain::claims::RefreshClaims;
 /// Keeps a refresh token from passing for any other `v4.local` token and the other way round.
 const ASSERTION: &[u8] = b"doorward/refresh/v1";
 
+/// More bytes than the claims ever take.
+const ROOM: usize = 512;
+
 /// Seals `claims` with the active key.
 pub fn seal(claims: &RefreshClaims, keys: &Keyring, nonce: Nonce) -> Result<String, CryptoFault> {
     let set = keys.active();
-    let payload = Zeroizing::new(serde_json::to_vec(claims).map_err(|_| CryptoFault)?);
+    // With room for all of it: a buffer that is outgrown is given back as it is.
+    let mut payload = Zeroizing::new(Vec::with_capacity(ROOM));
+    serde_json::to_writer(&mut *payload, claims).map_err(|_| CryptoFault)?;
     Ok(set.sealing.seal(nonce, &payload, bound(set)))
 }
 

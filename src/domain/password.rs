@@ -73,7 +73,10 @@ impl Password {
     /// A password to compare with the stored one: whatever was allowed when it was chosen.
     pub fn present(text: &str) -> Result<Self, PasswordError> {
         let typed = text;
-        let text: Zeroizing<String> = Zeroizing::new(typed.nfc().collect());
+        // With room for all of it (UAX #15: three times as much at the most): a buffer that is
+        // outgrown is given back as it is.
+        let mut text = Zeroizing::new(String::with_capacity(3 * typed.len()));
+        text.extend(typed.nfc());
         if text.chars().count() > Self::MAX_CHARS {
             return Err(PasswordError::TooLong);
         }

@@ -1,6 +1,7 @@
 //! The three cookies (RFC 6265bis): their names and attributes, reading and writing them.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,8 +40,8 @@ pub struct CookieStyle {
     attributes: String,
 }
 
-/// The cookies of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The cookies of a request. Their values are tokens, and never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Cookies([Option<String>; 3]);
 
 /// A cookie of ours came twice: somebody on a sibling domain may have planted one.
@@ -103,6 +104,12 @@ impl CookieStyle {
             None => format!("{name}={value}{attributes}{http_only}"),
         };
         HeaderValue::from_str(&text).ok()
+    }
+}
+
+impl fmt::Debug for Cookies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(Kind::ALL.iter().filter(|kind| self.get(**kind).is_some())).finish()
     }
 }
 

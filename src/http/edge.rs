@@ -13,6 +13,7 @@ use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
 use super::Web;
 use super::cookies::CookieChanges;
 use super::origins::{Origins, Source};
+use super::paths;
 use super::problem::{Code, Problem};
 use crate::metric::RequestMeter;
 
@@ -92,7 +93,8 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         let (status, took) = (response.status().as_u16(), started.elapsed());
         self.meter.record(status, took);
         let ms = took.as_millis();
-        tracing::info!(%method, path, status, ms, request_id, "request");
+        let (method, path) = (paths::method(&method), self.web.paths.shown(path));
+        tracing::info!(method, %path, status, ms, request_id, "request");
         Ok(response)
     }
 }

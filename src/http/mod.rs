@@ -15,6 +15,7 @@ mod json;
 pub mod origins;
 pub mod pages;
 mod patch;
+pub mod paths;
 pub mod problem;
 pub mod query;
 pub mod request_ids;
@@ -41,6 +42,8 @@ pub struct Web {
     pub origins: Origins,
     /// Which methods a path has.
     pub methods: spec::Methods,
+    /// How a path is written to the log.
+    pub paths: paths::Paths,
     /// Names the requests for the log.
     pub request_ids: RequestIds,
     /// The last result of the readiness probe.
@@ -54,6 +57,7 @@ impl Web {
             cookies: CookieStyle::new(&app.public_url, app.config.cookie_domain.as_deref()),
             origins: Origins::new(&app.public_url, &app.config.allowed_origins),
             methods: spec::Methods::new(),
+            paths: paths::Paths::new(),
             request_ids: RequestIds::new(&*app.entropy),
             readiness: pages::health::Readiness::default(),
             app,

@@ -7,12 +7,15 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters,
 };
 use lettre::transport::smtp::extension::ClientId;
+use zeroize::Zeroizing;
 
 use super::{Blame, Letter, MailerError, Undelivered};
 use crate::config::{SmtpSecurity, SmtpUrl};
@@ -48,18 +51,31 @@ impl Smtp {
     pub(super) async fn deliver(&self, letter: &Letter) -> Result<(), Undelivered> {
         match tokio::time::timeout(DELIVER, self.try_to(letter)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Undelivered::new(Blame::Way, "the mail server takes too long")),
+            Err(_) => Err(self.undelivered(Blame::Way, "the mail server takes too long")),
         }
     }
 
     async fn try_to(&self, letter: &Letter) -> Result<(), Undelivered> {
         let message = letter.message()?;
-        let on_the_way = |error: Error| Undelivered::new(Blame::Way, &error.to_string());
+        let on_the_way = |error: Error| self.undelivered(Blame::Way, &error.to_string());
         let mut connection = self.connect(letter.from.domain()).await.map_err(on_the_way)?;
         let sent = connection.send(message.envelope(), &message.formatted()).await;
         // It has been taken, or not: how the two part does not matter.
         let _ = connection.quit().await;
-        sent.map(drop).map_err(|error| Undelivered::new(blame(&error), &error.to_string()))
+        sent.map(drop).map_err(|error| self.undelivered(blame(&error), &error.to_string()))
+    }
+
+    /// A server may repeat the password that it does not take, or the line that it came in.
+    fn undelivered(&self, fault: Blame, reason: &str) -> Undelivered {
+        let Some((user, password)) = &self.url.credentials else {
+            return Undelivered::new(fault, reason);
+        };
+        let plain = Zeroizing::new(format!("\0{user}\0{}", **password));
+        let spellings = [&plain, password].map(|text| Zeroizing::new(STANDARD.encode(&**text)));
+        let reason = [&spellings[0], &spellings[1], password]
+            .iter()
+            .fold(reason.to_owned(), |reason, spelling| reason.replace(spelling.as_str(), "…"));
+        Undelivered::new(fault, &reason)
     }
 
     /// Up to where letters are taken.

@@ -235,6 +235,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "recursive_triggers", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // What was deleted is written over with zeros. ON, not FAST: that leaves pages that became free.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // The writer sees to that itself: `checkpoint`.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;

@@ -1,6 +1,7 @@
 //! What is true of every path: 404, 405, HEAD, trailing slashes, security headers.
 
 use doorward::config::PublicUrl;
+use poem::{Endpoint as _, EndpointExt as _};
 
 use crate::harness::{ACCESS_TTL, NOBODY, PASSWORD, TestApp};
 
@@ -182,4 +183,28 @@ async fn odd_targets_do_no_harm() {
         let answer = app.raw(method.parse().unwrap(), target, request.into()).await;
         answer.problem(status, code);
     }
+}
+
+/// No handler panics on purpose: this one stands behind the same edge.
+#[tokio::test]
+async fn a_panic_is_a_500_that_tells_nothing() {
+    let app = TestApp::start().await;
+    let web = std::sync::Arc::new(doorward::http::Web::new(app.app()));
+    let handler = poem::endpoint::make_sync(|request: poem::Request| -> poem::Response {
+        panic!("hunter2 in {}", request.uri())
+    });
+    let endpoint = handler.with(doorward::http::edge::Edge::new(web));
+    let uri = "/api/auth/me?hunter2".parse().unwrap();
+    let response = endpoint.get_response(poem::Request::builder().uri(uri).finish()).await;
+    assert_eq!(response.status(), 500);
+    let id = response.header("x-request-id").unwrap().to_owned();
+    let body: serde_json::Value = response.into_body().into_json().await.unwrap();
+    let detail = format!("Something is wrong with the server. (request {id})");
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "type": "about:blank", "title": "Internal Server Error", "status": 500,
+            "code": "internal_error", "detail": detail,
+        })
+    );
 }

@@ -2,6 +2,7 @@
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{Costs, HashFault};
 
@@ -48,10 +49,12 @@ impl Recipe {
     ) -> Result<Output, HashFault> {
         let blocks = self.params.block_count();
         if memory.len() < blocks {
+            // Wiped where it was: growing moves it.
+            memory.zeroize();
             memory.resize(blocks, Block::new());
         }
         let length = self.params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
-        let mut buffer = [0; Output::MAX_LENGTH];
+        let mut buffer = Zeroizing::new([0; Output::MAX_LENGTH]);
         let output = buffer.get_mut(..length).ok_or(HashFault::Broken)?;
         Argon2::new(self.algorithm, self.version, self.params.clone())
             .hash_password_into_with_memory(password, salt, output, memory.as_mut_slice())

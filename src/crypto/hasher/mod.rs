@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use argon2::Block;
 use argon2::password_hash::phc::{Output, Salt};
 use tokio::sync::oneshot;
+use zeroize::Zeroize as _;
 
 use self::argon::Recipe;
 use self::stored::Stored;
@@ -173,15 +174,58 @@ fn work(jobs: &Mutex<Receiver<Job>>, keep: usize) {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut memory = Vec::new();
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
+    while let Some(job) = next(jobs, &mut memory) {
         // A panic costs the job its answer, not the pool its thread.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut memory)));
         // A hash from elsewhere, or from before, may have taken more.
         if memory.len() > keep {
-            memory.truncate(keep);
-            memory.shrink_to_fit();
+            memory.zeroize();
+            memory.shrink_to(keep);
         }
+    }
+}
+
+/// The next job. Before it waits for one it wipes the memory, which helps to guess the password that
+/// was hashed in it: when there is time, so that it costs nobody's sign-in any.
+fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Vec<Block>) -> Option<Job> {
+    // Where another thread has the lock, it waits, too.
+    if let Ok(jobs) = jobs.try_lock()
+        && let Ok(job) = jobs.try_recv()
+    {
+        return Some(job);
+    }
+    memory.iter_mut().zeroize();
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_blank(memory: &[Block]) -> bool {
+        memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0))
+    }
+
+    #[test]
+    fn the_memory_is_wiped_before_a_thread_waits_and_not_while_there_is_work() {
+        let (queue, jobs) = sync_channel::<Job>(2);
+        let jobs = Mutex::new(jobs);
+        let mut memory = Vec::new();
+        for _ in 0..2 {
+            let job = |memory: &mut Vec<Block>| {
+                let salt = Salt::new(&[0; 16]).unwrap();
+                let costs = Costs { memory_kib: 8, iterations: 1, parallelism: 1 };
+                Recipe::ours(costs).unwrap().compute(b"password", &salt, memory).unwrap();
+            };
+            queue.send(Box::new(job)).unwrap();
+        }
+        drop(queue);
+        for _ in 0..2 {
+            next(&jobs, &mut memory).unwrap()(&mut memory);
+            assert!(!is_blank(&memory));
+        }
+        assert_eq!(memory.len(), 8);
+        assert!(next(&jobs, &mut memory).is_none());
+        assert!(is_blank(&memory));
     }
 }
