@@ -18,6 +18,8 @@ pub mod device;
 #[cfg(feature = "server")]
 pub mod mail;
 #[cfg(feature = "server")]
+pub mod mark;
+#[cfg(feature = "server")]
 pub mod one_time;
 #[cfg(feature = "server")]
 pub mod password;

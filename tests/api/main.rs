@@ -15,6 +15,7 @@ mod addresses;
 mod admin;
 mod cookies;
 mod csrf;
+mod devices;
 mod edge;
 mod endings;
 mod events;
