@@ -16,6 +16,7 @@ mod admin;
 mod advisories;
 mod cookies;
 mod csrf;
+mod devices;
 mod edge;
 mod endings;
 mod enumeration;

@@ -36,7 +36,7 @@ impl TestApp {
     }
 
     /// The token of the link in the last mail to `to` about `about`.
-    fn link(&self, to: &str, about: &str) -> String {
+    pub fn link(&self, to: &str, about: &str) -> String {
         let wanted = (to.to_owned(), about.to_owned());
         let (_, mail) = self.posted().into_iter().rev().find(|(it, _)| *it == wanted).unwrap();
         let id = mail.get("token").or_else(|| mail.get("undo")).unwrap().as_str().unwrap();
@@ -44,7 +44,7 @@ impl TestApp {
         self.app().keys.active().one_time_token(id).to_string()
     }
 
-    fn forgot(&self, email: &str) -> Call<'_> {
+    pub fn forgot(&self, email: &str) -> Call<'_> {
         self.post("/api/auth/forgot-password").json(json!({"email": email}))
     }
 
