@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::{Error, SQLITE_READONLY};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
@@ -148,11 +149,19 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     let lock = fs::File::open(directory).map_err(unusable)?;
     lock.lock().map_err(unusable)?;
     create_private(path).map_err(unusable)?;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
 
     let refused = |error| OpenError::database(path, error);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(refused)?;
     check_writable(&connection).map_err(refused)?;
+    // Whoever is the last to close a database folds its log into it: not into one that is refused.
+    let keep_log =
+        |keep| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
+    keep_log(has_log).map_err(refused)?;
     check_owner(&connection, path)?;
+    keep_log(false).map_err(refused)?;
     configure(&connection).and_then(|()| claim(&connection)).map_err(refused)?;
     LADDER.to_latest(&mut connection)?;
     Ok(connection)

@@ -6,6 +6,7 @@ mod desk;
 mod import;
 mod keys;
 mod mail;
+mod newer;
 mod place;
 mod serve;
 mod server;
