@@ -41,4 +41,5 @@ mod rotation;
 mod sessions;
 mod throttles;
 mod tokens;
+mod upgrade;
 mod walk;

@@ -12,4 +12,5 @@ mod power;
 mod request;
 mod scene;
 mod state;
+mod upgrade;
 mod writing;

@@ -8,7 +8,7 @@ pub mod raw;
 pub mod spec;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +51,9 @@ pub const LOST_RESPONSE_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub const PASSWORD: &str = "correct horse battery";
 
+/// When the stories begin.
+pub const BEGINNING: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
 /// An id that nothing has.
 pub const NOBODY: &str = "0190b8a0-0000-7000-8000-000000000000";
 
@@ -81,7 +84,17 @@ impl TestApp {
 
     /// The same with other settings.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::furnished(|_| {}, BEGINNING, configure).await
+    }
+
+    /// The same at a time, in a directory where something is already.
+    pub async fn furnished(
+        furnish: impl FnOnce(&Path),
+        at: Timestamp,
+        configure: impl FnOnce(&mut Config),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
+        furnish(data.path());
         let mut config = Config {
             data_dir: data.path().to_owned(),
             throttle: false,
@@ -97,7 +110,7 @@ impl TestApp {
             .redirect(reqwest::redirect::Policy::none())
             .build();
         let app = Self {
-            clock: Arc::new(FakeClock::at(Timestamp::from_millis(1_800_000_000_000))),
+            clock: Arc::new(FakeClock::at(at)),
             post_office: Memory::default(),
             address: listener.local_addr().unwrap(),
             config: Mutex::new(config),
