@@ -9,8 +9,9 @@ use poem_openapi::OpenApi as _;
 use uuid::Uuid;
 
 use super::api::Api;
+use super::pages::account;
 
-/// The pages beside the API, whose paths have one segment.
+/// The pages beside the API and those of the account, whose paths have one segment.
 const PAGES: [&str; 7] =
     ["docs", "favicon.ico", "healthz", "metrics", "openapi.json", "openapi.yaml", "readyz"];
 
@@ -43,7 +44,9 @@ impl Paths {
     /// Of the API and the pages.
     pub fn new() -> Self {
         let whole = Api::meta().into_iter().flat_map(|api| api.paths).map(|path| path.path);
-        let whole: HashSet<_> = whole.chain(PAGES.map(|page| format!("/{page}"))).collect();
+        let pages = PAGES.into_iter().map(|page| format!("/{page}"));
+        let whole = whole.chain(pages).chain(account::paths().map(str::to_owned));
+        let whole: HashSet<_> = whole.collect();
         let segments = whole.iter().flat_map(|path| path.split('/'));
         let words = segments.filter(|segment| !segment.starts_with([':', '{'])).map(str::to_owned);
         Self { words: words.collect(), whole }
@@ -85,6 +88,8 @@ mod tests {
             (&format!("/api/auth/sessions/{id}"), &format!("/api/auth/sessions/{id}")),
             ("/api/auth/sessions/v4.local.secret", "/api/auth/sessions/…"),
             ("/api/auth/hunter2/login", "/api/auth/…/login"),
+            ("/account/verify-email", "/account/verify-email"),
+            ("/account/verify-email/AZC4.secret", "/account/verify-email/…"),
             ("/from-mail/AZC4.secret", "/…/…"),
             ("/api/auth/sessions/:sessionId", "/api/auth/sessions/…"),
             (&format!("/{{{id}}}"), "/…"),

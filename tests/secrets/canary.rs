@@ -48,7 +48,7 @@ impl Canary {
     /// The forms that it is searched for in.
     fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
         let bytes = &self.bytes;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = hex(bytes);
         let mut forms = vec![
             ("raw", bytes.clone()),
             ("HEX", hex.to_uppercase().into()),
@@ -67,6 +67,14 @@ impl Canary {
         }
         forms
     }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from_digit(digit.into(), 16).unwrap())
+        .collect()
 }
 
 fn inner(list: &str) -> Vec<u8> {

@@ -104,19 +104,19 @@ impl<'a> Client<'a> {
 
     /// Sends what may be nonsense. `line` is method and target.
     pub(crate) fn raw(&mut self, line: &str, headers: &[&str], body: &[u8]) -> Answer {
-        let mut request =
-            format!("{line} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
-        for header in headers {
-            request.push_str(&format!("{header}\r\n"));
-        }
+        let mut head = vec![
+            format!("{line} HTTP/1.1"),
+            format!("host: {}", self.address),
+            "connection: close".to_owned(),
+        ];
+        head.extend(headers.iter().map(|header| (*header).to_owned()));
         if !body.is_empty() {
-            let length = body.len();
-            request.push_str(&format!(
-                "content-type: application/json\r\ncontent-length: {length}\r\n"
-            ));
+            head.push("content-type: application/json".to_owned());
+            head.push(format!("content-length: {}", body.len()));
         }
+        let head = head.join("\r\n") + "\r\n\r\n";
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.write_all(&[request.as_bytes(), b"\r\n", body].concat()).unwrap();
+        stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         self.sent += 1;

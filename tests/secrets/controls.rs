@@ -5,7 +5,7 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-use crate::canary::{Canary, Kind, Search, password_around, unseen};
+use crate::canary::{Canary, Kind, Search, hex, password_around, unseen};
 use crate::house::House;
 use crate::table::{judge, unused};
 
@@ -14,10 +14,6 @@ fn percent(text: &str) -> String {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => text + &char::from(byte).to_string(),
         _ => format!("{text}%{byte:02X}"),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

@@ -13,7 +13,7 @@
 //! | `deleted.rs` | what was deleted is gone from the files |
 //! | `types.rs` | what is wiped, and what `Debug` shows |
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod canary;
 mod client;

@@ -74,7 +74,7 @@ impl House {
             let Some(hash) = user["password"].as_str().and_then(|it| it.rsplit('$').next()) else {
                 continue;
             };
-            self.secret(Kind::Hash, hash[hash.len() - 31..].as_bytes());
+            self.secret(Kind::Hash, &hash.as_bytes()[hash.len() - 31..]);
         }
     }
 }
@@ -167,15 +167,15 @@ fn sign_in_and_out(client: &mut Client<'_>, email: &str) -> (Holder, String) {
 fn change_everything(
     client: &mut Client<'_>,
     email: &str,
-    browser: Holder,
+    browser: &Holder,
     password: &str,
 ) -> String {
     let (second, third, wrong) =
         (client.house.password(), client.house.password(), client.house.password());
     let change = |from: &str, to: &str| json!({"currentPassword": from, "newPassword": to});
     let path = "POST /api/auth/password";
-    assert_eq!(client.call(path, &browser, &change(&wrong, &second)).status, 403);
-    assert_eq!(client.call(path, &browser, &change(password, &second)).status, 200);
+    assert_eq!(client.call(path, browser, &change(&wrong, &second)).status, 403);
+    assert_eq!(client.call(path, browser, &change(password, &second)).status, 200);
 
     client.post("/api/auth/resend-verification", &json!({"email": email}));
     let token = client.link("verify_email", email);
@@ -253,7 +253,7 @@ fn play(house: &mut House, format: &'static str, boss: &str) {
     let mut client = Client::new(house, &server.address, &root, format);
     let email = format!("ana.{format}@example.com");
     let (browser, password) = sign_in_and_out(&mut client, &email);
-    let password = change_everything(&mut client, &email, browser, &password);
+    let password = change_everything(&mut client, &email, &browser, &password);
     administer(&mut client, boss, &format!("{format}@example.com"));
     let sign_in = json!({"email": email, "password": password, "delivery": "body"});
     let ana = client.post("/api/auth/login", &sign_in).holder();

@@ -20,7 +20,8 @@ pub(crate) fn requests(client: &mut Client<'_>, ana: &Holder) {
             format!("/api/auth/me?access_token={secret}"),
             format!("/api/auth/sessions/{secret}"),
             format!("/api/admin/users/{secret}/sessions"),
-            format!("/verify-email/{secret}?token={secret}"),
+            format!("/account/verify-email/{secret}?token={secret}"),
+            format!("/account/verify-email?token={secret}"),
             format!("/{secret}"),
             format!("/metrics?{secret}"),
             format!("/docs/{secret}"),
@@ -87,8 +88,8 @@ pub(crate) fn commands(house: &mut House, email: &str) {
         &format!("user add carl@example.com --password-stdin={}", password.replace(' ', "")),
         None,
     );
-    let link = house.run("user invite dan@example.com --print-link", None);
-    let token = link.split("token=").nth(1).unwrap().trim();
+    let printed = house.run("user invite dan@example.com --print-link", None);
+    let token = printed.split("token=").nth(1).unwrap().trim();
     house.secret(Kind::OneTime, token.split_once('.').unwrap().1.as_bytes());
     for line in [
         "config",

@@ -187,7 +187,7 @@ fn work(jobs: &Mutex<Receiver<Job>>, keep: usize) {
 
 /// The next job. Before it waits for one it wipes the memory, which helps to guess the password that
 /// was hashed in it: when there is time, so that it costs nobody's sign-in any.
-fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut Vec<Block>) -> Option<Job> {
+fn next(jobs: &Mutex<Receiver<Job>>, memory: &mut [Block]) -> Option<Job> {
     // Where another thread has the lock, it waits, too.
     if let Ok(jobs) = jobs.try_lock()
         && let Ok(job) = jobs.try_recv()

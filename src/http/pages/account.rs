@@ -26,6 +26,11 @@ pub(in crate::http) fn all(rules: PasswordRules) -> impl Iterator<Item = (&'stat
     })
 }
 
+/// Where they are.
+pub(in crate::http) fn paths() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|page| page.path)
+}
+
 /// Nothing runs and nothing is drawn but what is in the page, no text becomes markup, and the page
 /// talks to this server alone. A form that is sent without its script goes nowhere.
 fn content_security_policy(page: &str) -> String {
