@@ -8,7 +8,17 @@ use super::output;
 /// user, and a panic tells where it was but not about what. Before a key or a password is read.
 pub(super) fn harden() {
     keep_memory_in();
-    panic::set_hook(Box::new(|info| output::complain(&said(info))));
+    panic::set_hook(Box::new(say));
+}
+
+/// To the log, where there is one.
+fn say(info: &PanicHookInfo<'_>) {
+    let place = place(info);
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(place, "a mistake in doorward: please report it");
+    } else {
+        output::complain(&format!("a mistake in doorward, at {place}. Please report it"));
+    }
 }
 
 /// Where the system does not allow it, Doorward is no worse off than other programs.
@@ -26,9 +36,8 @@ fn keep_memory_in() {
 }
 
 /// Without the message: that of a slice that was cut wrongly, for one, repeats the text.
-fn said(info: &PanicHookInfo<'_>) -> String {
-    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    format!("a mistake in doorward, at {place}. Please report it")
+fn place(info: &PanicHookInfo<'_>) -> String {
+    info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]

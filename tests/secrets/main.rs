@@ -20,6 +20,7 @@ mod client;
 mod controls;
 mod deleted;
 mod house;
+#[cfg(target_os = "linux")]
 mod process;
 mod story;
 mod strays;
