@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod events;
 pub mod export;
 pub mod import;
+pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod me;

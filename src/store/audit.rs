@@ -56,6 +56,10 @@ pub enum Event {
     AddressRemoved,
     /// An account was brought along from elsewhere.
     Imported,
+    /// Another key makes tokens from now on.
+    KeyRotated,
+    /// A key verifies nothing any more.
+    KeyRetired,
 }
 
 /// Who does something, and from where.
@@ -103,6 +107,8 @@ impl Event {
         Self::AddressChanged,
         Self::AddressRemoved,
         Self::Imported,
+        Self::KeyRotated,
+        Self::KeyRetired,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -144,6 +150,8 @@ impl Event {
             Self::AddressChanged => "address_changed",
             Self::AddressRemoved => "address_removed",
             Self::Imported => "imported",
+            Self::KeyRotated => "key_rotated",
+            Self::KeyRetired => "key_retired",
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - `sessions`, `users`, `directory`, `import`, `audit`, `trail`, `upkeep`: the other operations.
 //! - `profiles`, `addresses`: what users say about themselves.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
+//! - `keys`: which keys there are, and which are retired.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
@@ -14,6 +15,7 @@ mod audit;
 mod checkpoint;
 mod directory;
 mod import;
+mod keys;
 mod known;
 mod notes;
 mod one_time;
@@ -39,6 +41,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Event};
 pub use directory::{Changed, Page, UserFilter};
+pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;

@@ -21,6 +21,7 @@ mod events;
 mod guard;
 mod import;
 mod input;
+mod keys;
 mod login;
 mod logout;
 mod mail;

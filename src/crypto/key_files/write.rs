@@ -1,0 +1,100 @@
+//! Adding a key to the directory, and removing one. A crash at any point leaves the keys as they
+//! were or as they are to be: a key is written beside them under a name that nobody reads, and then
+//! given its own.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::error::{KeyError, io_error};
+use super::{list, read_keys};
+use crate::crypto::keyring::{KeySet, Root};
+use crate::domain::secret::KeyId;
+use crate::domain::time::Timestamp;
+
+/// What a key is called while it is written.
+const HALF: &str = "tmp";
+
+/// Adds a key to the directory, which then is the active one. The file's name sorts behind all others,
+/// whatever the clock did.
+pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<KeySet, KeyError> {
+    let keys = KeySet::derive(root)?;
+    let _alone = lock(dir)?;
+    let path = dir.join(name_after(list(dir)?.last().map(PathBuf::as_path), &keys, now));
+    let half = path.with_extension(HALF);
+    let write = || -> io::Result<()> {
+        remove_halves(dir)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
+        writeln!(file, "{}", *root.to_paserk())?;
+        file.sync_all()
+    };
+    write().map_err(io_error("write", &path))?;
+    let owner = |path: &Path| fs::metadata(path).map(|it| it.uid()).map_err(io_error("read", path));
+    let wanted = owner(dir)?;
+    if owner(&half)? != wanted {
+        let _ = fs::remove_file(&half);
+        return Err(KeyError::Owner { path: dir.to_owned(), owner: wanted });
+    }
+    let publish = || -> io::Result<()> {
+        fs::rename(&half, &path)?;
+        File::open(dir)?.sync_all()
+    };
+    publish().map_err(io_error("write", &path))?;
+    Ok(keys)
+}
+
+/// Removes the files of keys that have been `retired`; how many. The last file, that of the active key,
+/// stays, and so does one that holds another key as well.
+pub fn remove(dir: &Path, retired: &[KeyId]) -> Result<usize, KeyError> {
+    let _alone = lock(dir)?;
+    let files = list(dir)?;
+    let mut removed = 0;
+    for file in files.split_last().map_or(&[][..], |(_active, older)| older) {
+        let keys = read_keys(file)?;
+        let keys = keys.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
+        if !keys.is_empty() && keys.iter().all(|keys| retired.contains(&keys.ratchet.id)) {
+            fs::remove_file(file).map_err(io_error("remove", file))?;
+            removed += 1;
+        }
+    }
+    if removed > 0 {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("write", dir))?;
+    }
+    Ok(removed)
+}
+
+/// One process at a time changes the directory. The lock goes with the file, and so with the process.
+fn lock(dir: &Path) -> Result<File, KeyError> {
+    let file = File::open(dir).map_err(io_error("read", dir))?;
+    file.lock().map_err(io_error("lock", dir))?;
+    Ok(file)
+}
+
+/// What a crash has left. Under the lock nobody is at work on it.
+fn remove_halves(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == HALF) {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The time, and a little of the id for two keys of one moment. Where that does not sort behind the
+/// last file (the clock was set back, or somebody chose the name) it goes on from that one's name.
+fn name_after(last: Option<&Path>, keys: &KeySet, now: Timestamp) -> String {
+    let id = keys.public.id();
+    let id = &id[id.len() - 8..];
+    let name = format!("{}-{id}.key", now.to_string().replace(['-', ':', '.'], ""));
+    let (Some(file), Some(stem)) = (
+        last.and_then(Path::file_name).map(|name| name.to_string_lossy()),
+        last.and_then(Path::file_stem).map(|stem| stem.to_string_lossy()),
+    ) else {
+        return name;
+    };
+    // A tilde sorts behind the dot, and behind all that is in our names.
+    if *name > *file { name } else { format!("{stem}~{id}.key") }
+}
