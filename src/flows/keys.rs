@@ -205,9 +205,11 @@ pub async fn rotate(
 ) -> Result<Keyring, Refusal> {
     let (place, now) = (Place::Directory(dir.clone()), clock.now());
     let fresh = Root::from_bytes(random(entropy).map_err(Fault::from)?);
+    // Where the others cannot be read the server would not take this one up either.
+    let read = place.clone();
+    let former = off_thread(move || Ok(read.load()?.0)).await?;
+    note(store, &former, clock).await?;
     let keyring = off_thread(move || {
-        // Where the others cannot be read the server would not take this one up either.
-        place.load()?;
         key_files::add(&dir, &fresh, now.wall)?;
         Ok(place.load()?.0)
     })
