@@ -75,7 +75,8 @@ impl Site {
     {
         let mut done = Vec::with_capacity(items.len());
         for crowd in items.chunks(CROWD) {
-            let tasks = crowd.iter().map(|item| tokio::spawn(each(Arc::clone(&self.app), item.clone())));
+            let tasks =
+                crowd.iter().map(|item| tokio::spawn(each(Arc::clone(&self.app), item.clone())));
             done.extend(join_all(tasks).await.into_iter().map(Result::unwrap));
         }
         done
@@ -99,8 +100,12 @@ impl Site {
         .await;
         let devices: Vec<_> = std::iter::repeat_n(emails, DEVICES).flatten().collect();
         let issued = self.all(&devices, async |app, email: String| {
-            let visitor =
-                Visitor { address: None, client: Client::default(), replaces: None, remember: true };
+            let visitor = Visitor {
+                address: None,
+                client: Client::default(),
+                replaces: None,
+                remember: true,
+            };
             let password = Password::present(PASSWORD).unwrap();
             login(&app, Email::parse(&email).unwrap(), password, visitor).await.unwrap()
         });

@@ -22,6 +22,7 @@ mod guard;
 mod import;
 mod input;
 mod keys;
+mod kinds;
 mod login;
 mod logout;
 mod mail;

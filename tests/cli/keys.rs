@@ -262,7 +262,8 @@ fn the_readme_rotates_keys_with_commands_that_are_there() {
     let (chapter, _) = chapter.split_once("\n## ").unwrap();
     let (_, block) = chapter.split_once("```sh\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let commands: Vec<_> = block.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    let commands: Vec<_> =
+        block.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
     assert_eq!(commands.len(), 3, "{block}");
     let desk = Desk::with_ana();
     let server = Server::start(&desk, &[]);
