@@ -31,6 +31,7 @@ fn footer(key_id: &str) -> Vec<u8> {
     serde_json::json!({ "kid": key_id }).to_string().into_bytes()
 }
 
-#[cfg(all(test, feature = "server"))]
+#[cfg(test)]
+#[cfg(feature = "server")]
 #[path = "vectors_tests.rs"]
 mod vectors;

@@ -86,9 +86,9 @@ fn the_official_vectors_pass() {
             assert!(vector.verified().is_none(), "{name}: sealed is not signed");
             sealed += 1;
         } else {
-            let signer = Signer::from_seed(&bytes(vector.seed.as_ref().unwrap())).unwrap();
-            assert_eq!(signer.public(), bytes(vector.public_key.as_ref().unwrap()), "{name}");
-            let token = signer.token(payload, vector.footer.as_bytes()).unwrap();
+            let pair = Signer::from_seed(&bytes(vector.seed.as_ref().unwrap())).unwrap();
+            assert_eq!(pair.public(), bytes(vector.public_key.as_ref().unwrap()), "{name}");
+            let token = pair.token(payload, vector.footer.as_bytes()).unwrap();
             let is_ours = vector.assertion.is_empty();
             assert_eq!(vector.verified().as_deref(), is_ours.then_some(payload), "{name}");
             assert_eq!(token == vector.token(), is_ours, "{name}");

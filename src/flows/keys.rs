@@ -167,7 +167,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
         let may_be_about = record.is_some_and(|it| {
             it.superseded_at.is_none() || now.wall < needed_until(it, &app.config)
         });
-        if may_be_about || app.store.is_key_in_use(set.ratchet.id, now).await? {
+        if may_be_about || app.store.is_key_in_use(set.ratchet.id).await? {
             let place = app.watch.place.path().display().to_string();
             return Err(Refusal::Needed { kid: set.public.id().to_owned(), place });
         }
@@ -243,7 +243,7 @@ pub async fn retire(app: &App) -> Result<(), Refusal> {
             continue;
         }
         let id = key.name.id;
-        let is_in_use = app.store.is_key_in_use(id, now).await?;
+        let is_in_use = app.store.is_key_in_use(id).await?;
         app.store.note_key_use(id, is_in_use, now).await?;
         if !is_in_use && now.wall >= needed_until(key, &app.config) {
             has_retired |= app.store.retire_key(id, now).await?;

@@ -153,6 +153,23 @@ fn a_crash_during_a_rotation_leaves_the_old_keys_or_the_new_ones() {
     }
 }
 
+/// Whoever reads during rotations finds whole keys.
+#[test]
+fn a_key_is_never_seen_half_written() {
+    let (_data, dir) = with_one_key();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for byte in 2..102 {
+                add(&dir, &root(byte), NOW).unwrap();
+            }
+        });
+        while !writer.is_finished() {
+            Place::Directory(dir.clone()).load().unwrap();
+        }
+    });
+    assert_eq!(ids(&dir).len(), 101);
+}
+
 #[test]
 fn two_rotations_at_once_leave_two_more_keys() {
     let (_data, dir) = with_one_key();
