@@ -122,7 +122,7 @@ fn list(dir: &Path) -> Result<Vec<PathBuf>, KeyError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(io_error("read", dir))? {
         let path = entry.map_err(io_error("read", dir))?.path();
-        if path.extension().is_some_and(|extension| extension == "key") {
+        if path.extension().is_some_and(|extension| extension == write::WHOLE) {
             files.push(path);
         }
     }

@@ -108,6 +108,7 @@ fn the_last_key_that_was_added_is_active_whatever_the_clock_and_the_names_are() 
         (6, Some(theirs[1])),
         (7, Some(theirs[2])),
         (0, None),
+        (0, None),
     ]) {
         if let Some(name) = named {
             let last = list(&dir).unwrap().pop().unwrap();

@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::{KeyError, io_error};
 use super::{list, read_keys};
@@ -15,6 +16,9 @@ use crate::domain::time::Timestamp;
 
 /// What a key is called while it is written.
 const HALF: &str = "tmp";
+
+/// And when it counts.
+pub(super) const WHOLE: &str = "key";
 
 /// Adds a key to the directory, which then is the active one. The file's name sorts behind all others,
 /// whatever the clock did.
@@ -83,18 +87,46 @@ fn remove_halves(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The time, and a little of the id for two keys of one moment. Where that does not sort behind the
-/// last file (the clock was set back, or somebody chose the name) it goes on from that one's name.
+/// The time, and a little of the id for two keys of one moment. A name of ours says a time: where that
+/// is not in the past (the clock was set back) the next one is a little later. Behind a name that
+/// somebody else chose it is counted.
 fn name_after(last: Option<&Path>, keys: &KeySet, now: Timestamp) -> String {
     let id = keys.public.id();
     let id = &id[id.len() - 8..];
-    let name = format!("{}-{id}.key", now.to_string().replace(['-', ':', '.'], ""));
-    let (Some(file), Some(stem)) = (
-        last.and_then(Path::file_name).map(|name| name.to_string_lossy()),
-        last.and_then(Path::file_stem).map(|stem| stem.to_string_lossy()),
-    ) else {
+    let last = last.and_then(Path::file_stem).map(|stem| stem.to_string_lossy());
+    let Some(last) = last else { return named(now, id) };
+    if let Some(at) = time_in(&last) {
+        return named(now.max(at.plus(Duration::from_millis(1))), id);
+    }
+    let name = named(now, id);
+    if *name > *format!("{last}.{WHOLE}") {
         return name;
-    };
-    // A tilde sorts behind the dot, and behind all that is in our names.
-    if *name > *file { name } else { format!("{stem}~{id}.key") }
+    }
+    let counted = last
+        .rsplit_once('~')
+        .and_then(|(stem, count)| Some((stem, count.split('-').next()?.parse::<u32>().ok()?)));
+    let (stem, count) = counted.unwrap_or((&last, 0));
+    // A tilde sorts behind the dot, and behind all letters.
+    format!("{stem}~{:08}-{id}.{WHOLE}", count.saturating_add(1))
+}
+
+/// Such as `20260101T000000000Z-1a2b3c4d.key`.
+fn named(at: Timestamp, id: &str) -> String {
+    format!("{}-{id}.{WHOLE}", at.to_string().replace(['-', ':', '.'], ""))
+}
+
+/// The time at the beginning of a name of ours.
+fn time_in(stem: &str) -> Option<Timestamp> {
+    let part = |range| stem.get(range).filter(|part: &&str| part.is_ascii());
+    let time = format!(
+        "{}-{}-{}:{}:{}.{}",
+        part(0..4)?,
+        part(4..6)?,
+        part(6..11)?,
+        part(11..13)?,
+        part(13..15)?,
+        part(15..19)?
+    );
+    Timestamp::parse(&time)
+        .filter(|at| stem.starts_with(&at.to_string().replace(['-', ':', '.'], "")))
 }
