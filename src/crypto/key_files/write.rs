@@ -22,9 +22,21 @@ pub(super) const WHOLE: &str = "key";
 
 /// Adds a key to the directory, which then is the active one. The file's name sorts behind all others,
 /// whatever the clock did.
-pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<KeySet, KeyError> {
+pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<(), KeyError> {
+    prepare(dir, root, now)?.publish()
+}
+
+/// A key that is written, and does not count yet.
+pub(super) struct Prepared {
+    half: PathBuf,
+    path: PathBuf,
+    dir: File,
+}
+
+/// Writes a key where nobody reads it.
+pub(super) fn prepare(dir: &Path, root: &Root, now: Timestamp) -> Result<Prepared, KeyError> {
     let keys = KeySet::derive(root)?;
-    let _alone = lock(dir)?;
+    let locked = lock(dir)?;
     let path = dir.join(name_after(list(dir)?.last().map(PathBuf::as_path), &keys, now));
     let half = path.with_extension(HALF);
     let write = || -> io::Result<()> {
@@ -41,12 +53,16 @@ pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<KeySet, KeyError> 
         let _ = fs::remove_file(&half);
         return Err(KeyError::Owner { path: dir.to_owned(), owner: wanted });
     }
-    let publish = || -> io::Result<()> {
-        fs::rename(&half, &path)?;
-        File::open(dir)?.sync_all()
-    };
-    publish().map_err(io_error("write", &path))?;
-    Ok(keys)
+    Ok(Prepared { half, path, dir: locked })
+}
+
+impl Prepared {
+    /// Gives the key its own name. The lock goes with `self`.
+    fn publish(self) -> Result<(), KeyError> {
+        let Self { half, path, dir } = self;
+        let renamed = fs::rename(&half, &path).and_then(|()| dir.sync_all());
+        renamed.map_err(io_error("write", &path))
+    }
 }
 
 /// Removes the files of keys that have been `retired`; how many. The last file, that of the active key,

@@ -5,31 +5,24 @@
 //! Whoever meets a key that is not known looks again before refusing: another process that shares the
 //! directory may have seen the new one first.
 
+mod retire;
+mod rotate;
+
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::app::App;
-use crate::clock::{Clock, Entropy, random};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::key_files::{self, KeyError, Place};
-use crate::crypto::keyring::{KeySet, Keyring, Root};
-use crate::domain::claims::AccessClaims;
-use crate::domain::one_time::Purpose;
+use crate::crypto::key_files::{KeyError, Place};
+use crate::crypto::keyring::{KeySet, Keyring};
 use crate::domain::secret::KeyId;
-use crate::domain::time::Timestamp;
 use crate::fault::Fault;
 use crate::store::{KeyName, KeyRecord, Store};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How often it is looked into whether a session needs an older key.
-const LOOK: Duration = DAY;
-
-/// Keys are kept this much longer than anything can need them: for the time between two looks, and for
-/// a clock that was not right.
-const MARGIN: Duration = DAY.saturating_add(LOOK);
+pub use retire::{needed_until, retire};
+pub use rotate::{revoke_older, rotate};
 
 /// Why the keys stay as they are.
 #[derive(Debug, thiserror::Error)]
@@ -192,96 +185,8 @@ fn name(set: &KeySet) -> KeyName {
 }
 
 /// Those that are retired.
-pub fn retired(records: &[KeyRecord]) -> Vec<KeyId> {
+fn retired(records: &[KeyRecord]) -> Vec<KeyId> {
     records.iter().filter(|key| key.retired_at.is_some()).map(|key| key.name.id).collect()
-}
-
-/// Adds a key to `dir`, which makes tokens from now on. The keys that were there, and are sound, stay.
-pub async fn rotate(
-    store: &Store,
-    dir: std::path::PathBuf,
-    clock: &dyn Clock,
-    entropy: &dyn Entropy,
-) -> Result<Keyring, Refusal> {
-    let (place, now) = (Place::Directory(dir.clone()), clock.now());
-    let fresh = Root::from_bytes(random(entropy).map_err(Fault::from)?);
-    // Where the others cannot be read the server would not take this one up either.
-    let read = place.clone();
-    let former = off_thread(move || Ok(read.load()?.0)).await?;
-    note(store, &former, clock).await?;
-    let keyring = off_thread(move || {
-        key_files::add(&dir, &fresh, now.wall)?;
-        Ok(place.load()?.0)
-    })
-    .await?;
-    note(store, &keyring, clock).await?;
-    Ok(keyring)
-}
-
-/// Ends what the older keys of `keyring` have made, at once, and removes them. How many sessions ended.
-pub async fn revoke_older(
-    store: &Store,
-    dir: std::path::PathBuf,
-    keyring: &Keyring,
-    clock: &dyn Clock,
-) -> Result<usize, Refusal> {
-    let ended = store.revoke_keys(keyring.active().ratchet.id, clock.now()).await?;
-    let retired = store.retired_keys().await?;
-    off_thread(move || Ok(key_files::remove(&dir, &retired)?)).await?;
-    Ok(ended)
-}
-
-/// Retires the keys that nothing can need any more, and removes their files. What a crash has left of
-/// that is done as well.
-pub async fn retire(app: &App) -> Result<(), Refusal> {
-    let now = app.clock.now();
-    let records = app.store.key_records().await?;
-    let mut has_retired = false;
-    let superseded = records.iter().filter(|key| key.superseded_at.is_some());
-    for key in superseded.filter(|key| key.retired_at.is_none()) {
-        if now.wall < key.looked_at.plus(LOOK) {
-            continue;
-        }
-        let id = key.name.id;
-        let is_in_use = app.store.is_key_in_use(id).await?;
-        app.store.note_key_use(id, is_in_use, now).await?;
-        if !is_in_use && now.wall >= needed_until(key, &app.config) {
-            has_retired |= app.store.retire_key(id, now).await?;
-            let kid = &key.name.kid;
-            match &app.watch.place {
-                Place::Directory(_) => tracing::info!(kid, "a key is retired and removed"),
-                Place::File(path) => {
-                    let path = path.display();
-                    tracing::info!(kid, "a key is retired: its line in {path} may be removed");
-                }
-            }
-        }
-    }
-    if has_retired {
-        reload(app).await?;
-    }
-    let retired = retired(&records);
-    if has_retired || !retired.is_empty() {
-        let gone = app.store.retired_keys().await?;
-        if let Place::Directory(dir) = app.watch.place.clone() {
-            off_thread(move || Ok(key_files::remove(&dir, &gone)?)).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Until when something may need a superseded key at least: the longest that anything lives which it may
-/// have made when it was last known to be needed. Sessions are another matter: they are looked at.
-pub fn needed_until(key: &KeyRecord, config: &Config) -> Timestamp {
-    let lives = [
-        config.access_token_ttl + AccessClaims::LEEWAY,
-        // A session that was turned from this key to the next one may ask for the answer again.
-        config.lost_response_window,
-        config.refresh_grace,
-    ];
-    let links = Purpose::ALL.into_iter().map(Purpose::life);
-    let longest = lives.into_iter().chain(links).max().unwrap_or_default();
-    key.needed_at.plus(longest + MARGIN)
 }
 
 /// Runs `work`, which waits for the disk, where that holds nobody up.
