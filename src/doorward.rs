@@ -15,6 +15,7 @@ use crate::crypto::keyring::{Keyring, Root};
 use crate::domain::secret::KeyId;
 use crate::domain::time::Now;
 use crate::fault::Fault;
+use crate::flows;
 use crate::http::guard::Guard;
 use crate::http::{self, Web};
 use crate::jobs::Jobs;
@@ -90,6 +91,7 @@ impl Doorward {
         let store = Store::open(&config.database(), config.access_token_ttl, now)?;
         let keys = load_keys(&config, &store, &*entropy, now).await?;
         let app = App::new(config, bound, store, keys, clock, entropy)?.with_mailer(mailer);
+        flows::keys::note(&app.store, &app.keys.current(), &*app.clock).await?;
         warn_of_mail_that_nobody_gets(&app);
         let app = Arc::new(app);
         let jobs = Jobs::start(&app);
@@ -115,6 +117,12 @@ impl Doorward {
     /// The application.
     pub fn app(&self) -> &Arc<App> {
         &self.web.app
+    }
+
+    /// Reads the keys again: what `doorward serve` does on SIGHUP, for a `key_file` that has another
+    /// line. Keys that cannot be used change nothing.
+    pub async fn reload_keys(&self) -> Result<(), flows::keys::Refusal> {
+        flows::keys::reload(self.app()).await
     }
 
     /// Ends the background jobs, once a mail that is being delivered is, writes what is queued and closes the database. Requests that
@@ -164,5 +172,5 @@ async fn load_keys(
     if !in_use.is_empty() && !in_use.iter().any(is_known) {
         return Err(KeyError::Others(place).into());
     }
-    Ok(keys)
+    Ok(keys.without(&store.retired_keys().await?))
 }

@@ -74,7 +74,7 @@ enum Command {
     /// Start the server
     ///
     /// On the first start the database and the keys are made in the data directory. SIGTERM and
-    /// Ctrl-C let the running requests finish. One server runs on a data directory at a time.
+    /// Ctrl-C let the running requests finish; SIGHUP has the keys read again. One server runs on a data directory at a time.
     Serve {
         /// Serve on this IP:port; overrides the setting `listen`, port 0 takes any free one
         #[arg(long, value_name = "ADDR")]
@@ -89,7 +89,7 @@ enum Command {
     /// See the mail that is not delivered, and try whether mail arrives
     #[command(subcommand)]
     Mail(mail::Command),
-    /// Inspect the signing keys, and make one
+    /// Inspect and rotate the signing keys, and make one
     #[command(subcommand)]
     Keys(keys::Command),
     /// Bring users along from elsewhere
@@ -156,6 +156,9 @@ impl Place {
             // A key for another machine needs no configuration here.
             Command::Keys(keys::Command::Generate) => keys::generate(),
             Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),
+            Command::Keys(keys::Command::Rotate { revoke_old }) => {
+                keys::rotate(self.configuration()?, revoke_old)
+            }
             Command::Openapi { yaml: false } => Ok(crate::http::spec::json()),
             Command::Openapi { yaml: true } => Ok(crate::http::spec::yaml()),
             Command::Config { json } => settings::show(&self.load(None)?, json),

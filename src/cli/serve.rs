@@ -14,8 +14,10 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use crate::app::App;
 use crate::config::{Config, Loaded, LogFormat};
 use crate::doorward::{Doorward, StartError};
+use crate::flows::keys;
 use crate::http::pages::metrics;
 use crate::http::server;
 use crate::store::OpenError;
@@ -31,6 +33,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     raise_descriptor_limit();
 
     let mut signals = Signals::listen()?;
+    let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
     let _lock = lock(&config.data_dir)?;
     // Bound first, for the port of the public URL; listening only when all else is open.
     let (socket, bound) = LISTEN.bind(config.listen)?;
@@ -45,6 +48,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     }
 
     tokio::spawn(metrics::keep_up());
+    tokio::spawn(read_keys_again(Arc::clone(doorward.app()), hangup));
     let (stop, stopped) = watch::channel(false);
     let servers: Vec<_> = listeners
         .into_iter()
@@ -135,6 +139,21 @@ impl Port {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn no_signals(error: io::Error) -> Failure {
+    Failure::failed(format!("cannot wait for signals: {error}"))
+}
+
+/// Reads the keys with every SIGHUP.
+async fn read_keys_again(app: Arc<App>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match keys::reload(&app).await {
+            Ok(()) => tracing::info!("the keys were read again"),
+            Err(refusal) => tracing::error!(%refusal, "the keys stay as they are"),
+        }
+    }
+}
+
 /// SIGTERM and SIGINT, from before the server says that it is ready.
 struct Signals {
     terminate: Signal,
@@ -143,9 +162,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self, Failure> {
-        let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
-        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
         Ok(Self { terminate, interrupt })
     }
 

@@ -80,7 +80,8 @@ async fn deliver(app: &App, outgoing: &Outgoing) -> Result<(), Undelivered> {
     };
     let mail = Mail { to: outgoing.to.clone(), about };
     let stamp = Stamp { id: outgoing.id, at: outgoing.posted_at };
-    let token = |id: OneTimeId| app.keys.active().one_time_token(id).to_string();
+    let keys = app.keys.current();
+    let token = |id: OneTimeId| keys.active().one_time_token(id).to_string();
     app.mailer.deliver(Letter::write(&mail, stamp, &app.letterhead, &token)).await
 }
 

@@ -13,6 +13,7 @@ pub mod events;
 pub mod export;
 pub mod import;
 pub mod invitations;
+pub mod keys;
 pub mod login;
 pub mod logout;
 pub mod me;

@@ -60,6 +60,10 @@ pub enum Event {
     Invited,
     /// An invitation was taken back.
     InvitationRevoked,
+    /// Another key makes tokens from now on.
+    KeyRotated,
+    /// A key verifies nothing any more.
+    KeyRetired,
 }
 
 /// Who does something, and from where.
@@ -109,6 +113,8 @@ impl Event {
         Self::Imported,
         Self::Invited,
         Self::InvitationRevoked,
+        Self::KeyRotated,
+        Self::KeyRetired,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -152,6 +158,8 @@ impl Event {
             Self::Imported => "imported",
             Self::Invited => "invited",
             Self::InvitationRevoked => "invitation_revoked",
+            Self::KeyRotated => "key_rotated",
+            Self::KeyRetired => "key_retired",
         }
     }
 }

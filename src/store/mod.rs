@@ -8,6 +8,7 @@
 //! - `profiles`, `addresses`: what users say about themselves.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
+//! - `keys`: which keys there are, and which are retired.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
@@ -18,6 +19,7 @@ mod devices;
 mod directory;
 mod import;
 mod invitations;
+mod keys;
 mod known;
 mod notes;
 mod one_time;
@@ -44,6 +46,7 @@ pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Event};
 pub use directory::{Changed, Page, UserFilter};
 pub use invitations::{Accepted, Invitation};
+pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;

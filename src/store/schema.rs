@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_audit.sql"),
     include_str!("migrations/0006_invitations.sql"),
     include_str!("migrations/0007_devices.sql"),
+    include_str!("migrations/0008_keys.sql"),
 ];
 
 static LADDER: LazyLock<Migrations<'_>> =

@@ -25,6 +25,8 @@ mod guard;
 mod import;
 mod input;
 mod invitations;
+mod keys;
+mod kinds;
 mod login;
 mod logout;
 mod mail;

@@ -41,7 +41,7 @@ impl TestApp {
         let (_, mail) = self.posted().into_iter().rev().find(|(it, _)| *it == wanted).unwrap();
         let id = mail.get("token").or_else(|| mail.get("undo")).unwrap().as_str().unwrap();
         let id = OneTimeId(Uuid::parse_str(id).unwrap());
-        self.app().keys.active().one_time_token(id).to_string()
+        self.app().keys.current().active().one_time_token(id).to_string()
     }
 
     pub fn forgot(&self, email: &str) -> Call<'_> {

@@ -50,12 +50,30 @@ impl Server {
     }
 
     /// What it answers, which is 200.
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.request("GET", path, "");
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// What it answers, which is 200.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
-        let body = body.to_string();
+        let (status, body) = self.request("POST", path, &body.to_string());
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// The status and the code of a refusal.
+    pub(crate) fn refused(&self, path: &str, body: &serde_json::Value) -> (u16, String) {
+        let (status, body) = self.request("POST", path, &body.to_string());
+        (status, body["code"].as_str().unwrap().to_owned())
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str) -> (u16, serde_json::Value) {
         let mut stream = self.connect();
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             body.len()
@@ -63,9 +81,9 @@ impl Server {
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        (status, serde_json::from_str(body).unwrap())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

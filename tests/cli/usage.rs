@@ -68,6 +68,7 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "session list",
         "session revoke --all",
         "keys list",
+        "keys rotate",
         "export",
         "export users.jsonl",
     ] {
@@ -110,6 +111,7 @@ fn completions_and_manual_pages_are_made() {
         "doorward-user-add",
         "doorward-session-revoke",
         "doorward-import",
+        "doorward-keys-rotate",
         "doorward-export",
     ] {
         let text = fs::read_to_string(desk.path().join(format!("share/man/{page}.1"))).unwrap();
