@@ -13,8 +13,11 @@ use super::problem::Code;
 const OPENAPI: &str = "3.0.3";
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
-const RENAMED: [(&str, &str); 2] =
-    [("application/json; charset=utf-8", "application/json"), ("SET-COOKIE", "Set-Cookie")];
+const RENAMED: [(&str, &str); 3] = [
+    ("application/json; charset=utf-8", "application/json"),
+    ("SET-COOKIE", "Set-Cookie"),
+    ("CONTENT-DISPOSITION", "Content-Disposition"),
+];
 
 /// What poem-openapi says of every parameter and header, and what goes without saying.
 const SILENT: [(&str, bool); 2] = [("deprecated", false), ("explode", true)];

@@ -5,6 +5,7 @@
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `directory`, `import`, `audit`, `trail`, `upkeep`: the other operations.
 //! - `profiles`, `addresses`: what users say about themselves.
+//! - `dossier`: all that is kept about one user, in one snapshot.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
@@ -13,6 +14,7 @@ mod addresses;
 mod audit;
 mod checkpoint;
 mod directory;
+mod dossier;
 mod import;
 mod known;
 mod notes;
@@ -39,6 +41,7 @@ use rusqlite::{Connection, ErrorCode};
 pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Event};
 pub use directory::{Changed, Page, UserFilter};
+pub use dossier::Dossier;
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;
@@ -136,6 +139,15 @@ impl Store {
         })
         .await
         .map_err(|error| Fault::internal("a database reader died").because(error))?
+    }
+
+    /// The same for several queries whose answers have to agree: all see one commit.
+    async fn read_snapshot<T: Send + 'static>(
+        &self,
+        queries: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        #[expect(clippy::disallowed_methods, reason = "it reads, and ends with a rollback")]
+        self.read(move |sql| queries(&*sql.unchecked_transaction()?)).await
     }
 }
 

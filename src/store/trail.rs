@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::audit::{By, Event};
 use super::directory::Page;
@@ -56,36 +56,7 @@ impl Store {
         before: Option<EventSeq>,
         limit: u32,
     ) -> Result<Page<Recorded, EventSeq>, Fault> {
-        let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent \
-                         FROM audit WHERE seq < ?1"
-            .to_owned();
-        if filter.user.is_some() {
-            query.push_str(" AND user_id = ?2");
-        }
-        if filter.event.is_some() {
-            // The index over users is the better one where both are asked for.
-            query.push_str(if filter.user.is_some() {
-                " AND +event = ?3"
-            } else {
-                " AND event = ?3"
-            });
-        }
-        query.push_str(" ORDER BY seq DESC LIMIT ?4");
-        self.read(move |sql| {
-            let mut rows = sql.prepare_cached(&query)?;
-            let rows = rows.query_map(
-                params![
-                    before.map_or(i64::MAX, |seq| seq.0),
-                    filter.user.map(|id| id.0),
-                    filter.event.map(Event::as_str),
-                    // One more tells whether there is another page.
-                    limit.saturating_add(1),
-                ],
-                from_row,
-            )?;
-            Ok(Page::of(rows.collect::<rusqlite::Result<Vec<_>>>()?, limit))
-        })
-        .await
+        self.read(move |sql| page(sql, filter, before, limit)).await
     }
 
     /// Records that a sign-in on an account was refused. It waits for nothing: how long a refused
@@ -133,6 +104,38 @@ impl Store {
         })
         .await
     }
+}
+
+/// A part of the trail, the latest first; one row more tells whether there is another part.
+pub(super) fn page(
+    sql: &Connection,
+    filter: EventFilter,
+    before: Option<EventSeq>,
+    limit: u32,
+) -> rusqlite::Result<Page<Recorded, EventSeq>> {
+    let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent \
+                         FROM audit WHERE seq < ?1"
+        .to_owned();
+    if filter.user.is_some() {
+        query.push_str(" AND user_id = ?2");
+    }
+    if filter.event.is_some() {
+        // The index over users is the better one where both are asked for.
+        query.push_str(if filter.user.is_some() { " AND +event = ?3" } else { " AND event = ?3" });
+    }
+    query.push_str(" ORDER BY seq DESC LIMIT ?4");
+    let mut rows = sql.prepare_cached(&query)?;
+    let rows = rows.query_map(
+        params![
+            before.map_or(i64::MAX, |seq| seq.0),
+            filter.user.map(|id| id.0),
+            filter.event.map(Event::as_str),
+            // One more tells whether there is another page.
+            limit.saturating_add(1),
+        ],
+        from_row,
+    )?;
+    Ok(Page::of(rows.collect::<rusqlite::Result<Vec<_>>>()?, limit))
 }
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<(EventSeq, Recorded)> {

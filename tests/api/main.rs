@@ -18,6 +18,7 @@ mod csrf;
 mod edge;
 mod endings;
 mod events;
+mod export;
 mod guard;
 mod import;
 mod input;

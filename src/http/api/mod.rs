@@ -7,6 +7,7 @@ mod answers;
 mod auth;
 mod events;
 pub(in crate::http) mod examples;
+mod export;
 mod keys;
 mod profile;
 mod recovery;
@@ -47,6 +48,7 @@ pub(super) type Api = (
     admin::UsersApi,
     admin::UserSessionsApi,
     admin::AuditApi,
+    export::ExportApi,
 );
 
 const DESCRIPTION: &str = "\
@@ -84,6 +86,7 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             admin::UsersApi,
             admin::UserSessionsApi,
             admin::AuditApi,
+            export::ExportApi,
         ),
         "Doorward",
         env!("CARGO_PKG_VERSION"),
