@@ -39,7 +39,7 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
 pub use addresses::{NewAddress, NotAdded, NotChanged};
-pub use audit::{By, Event};
+pub use audit::{By, Detail, Event};
 pub use directory::{Changed, Page, UserFilter};
 pub use dossier::Dossier;
 pub use outbox::{OutboxSize, Outgoing, WhichMail};

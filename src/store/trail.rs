@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 
-use super::audit::{By, Event};
+use super::audit::{By, Detail, Event};
 use super::directory::Page;
 use super::{Store, audit};
 use crate::domain::id::{SessionId, UserId};
@@ -46,6 +46,8 @@ pub struct Recorded {
     pub session: Option<SessionId>,
     /// Where it came from.
     pub client: Client,
+    /// What else there is to say, if there is anything.
+    pub detail: Option<Detail>,
 }
 
 impl Store {
@@ -113,7 +115,7 @@ pub(super) fn page(
     before: Option<EventSeq>,
     limit: u32,
 ) -> rusqlite::Result<Page<Recorded, EventSeq>> {
-    let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent \
+    let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent, detail \
                          FROM audit WHERE seq < ?1"
         .to_owned();
     if filter.user.is_some() {
@@ -146,6 +148,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<(EventSeq, Recorded)> {
         actor: row.get::<_, Option<_>>(4)?.map(UserId),
         session: row.get::<_, Option<_>>(5)?.map(SessionId),
         client: Client { ip: row.get(6)?, user_agent: row.get(7)? },
+        detail: Detail::read(&row.get::<_, String>(8)?),
     };
     Ok((EventSeq(row.get(0)?), recorded))
 }
