@@ -33,6 +33,7 @@ mod recovery;
 mod refresh;
 mod register;
 mod remember;
+mod replay;
 mod review;
 mod rotation;
 mod sessions;
