@@ -19,6 +19,7 @@ mod edge;
 mod endings;
 mod events;
 mod export;
+mod fields;
 mod guard;
 mod import;
 mod input;
