@@ -15,6 +15,7 @@ mod addresses;
 mod admin;
 mod cookies;
 mod csrf;
+mod dead_links;
 mod edge;
 mod endings;
 mod events;
