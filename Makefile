@@ -58,8 +58,8 @@ sdk: ## Write the client SDKs to target/sdk/: Python, TypeScript, Rust, and Go a
 	openapi/sdk/go-java.sh
 
 ##@ Before a push
-.PHONY: check fmt-check verify-only unit-check linear-control e2e prove
-check: fmt-check lint verify-only doc openapi-check unit-check linear-control test ## Everything that must pass, but what `make e2e` runs
+.PHONY: check fmt-check verify-only unit-check supply-chain linear-control e2e prove reproducible
+check: fmt-check lint verify-only doc openapi-check unit-check supply-chain linear-control test ## Everything that must pass, but what `make e2e` runs
 
 fmt-check: ## Fail if `make fmt` would change something
 	$(CARGO) fmt --all --check
@@ -70,11 +70,17 @@ verify-only: ## Check the library without the server: what another service embed
 unit-check: ## Let systemd judge packaging/doorward.service, where it is installed
 	@packaging/verify-unit.sh
 
+supply-chain: ## Check licences and sources of all dependencies (deny.toml), and write the SBOM
+	@packaging/supply-chain.sh
+
 linear-control: ## See the linearizability test catch a store that rotates in two transactions
 	$(CARGO) test --locked --test linear --features broken-rotation
 
 prove: ## Run the long proofs (about half an hour) and write docs/PROOF.md
 	bash tests/prove.sh
+
+reproducible: ## Build the last commit twice, in two places, and compare the binaries
+	packaging/reproducible.sh
 
 e2e: ## Check the spec, and run the browser and the SDKs against a release build (SUITES="...")
 	bash tests/e2e/run.sh $(SUITES)

@@ -13,7 +13,7 @@ seed=${DOORWARD_SEED:-$(date +%s)}
 scale=${PROVE_SCALE:-1}
 logs=target/prove
 report=docs/PROOF.md
-order=(protocol model clock linear broken crash faults fuzz)
+order=(protocol model clock linear broken crash faults fuzz enumeration)
 only=" ${*:-${order[*]}} "
 commit=$(git rev-parse --short HEAD)
 git diff --quiet HEAD -- src tests || commit="$commit, changed"
@@ -80,6 +80,8 @@ prove faults "an I/O error at every operation, $(of 20000) power losses; the con
 prove fuzz "$(of 200000) inputs for each parser" \
     env DOORWARD_FUZZ_CASES="$(of 200000)" cargo test --locked --test fuzz -- --nocapture
 wait
+prove enumeration "who has an account, by the time of an answer: $(of 10000) pairs of each kind, in turns" \
+    env DOORWARD_PAIRS="$(of 10000)" TMPDIR="$memory" cargo test --locked --test api enumeration -- --nocapture
 prove broken "the linearizability test against a store that rotates in two transactions: caught" \
     cargo test --locked --features broken-rotation --test linear -- --nocapture
 

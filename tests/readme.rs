@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test may panic")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const README: &str = include_str!("../README.md");
@@ -153,4 +154,26 @@ fn every_setting_is_in_the_table_with_its_default() {
             setting.value
         );
     }
+}
+
+/// What `docs/ADVISORIES.md` and `SECURITY.md` call a test must be one.
+#[test]
+fn the_tests_that_are_named_exist() {
+    let named = include_str!("../docs/ADVISORIES.md").lines().filter_map(|line| {
+        let cell = line.strip_suffix(" |")?.rsplit(" | ").next()?;
+        (cell.starts_with('`')).then(|| cell.split('`').skip(1).step_by(2))
+    });
+    let mut seen = 0;
+    for name in named.flatten() {
+        let (target, path) = name.split_once(' ').expect("a target and a test");
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let (module, function) = path.rsplit_once("::").unwrap_or(("main", path));
+        let in_a_file = tests.join(target).join(module.replace("::", "/")).with_extension("rs");
+        let file = if in_a_file.exists() { in_a_file } else { tests.join(format!("{target}.rs")) };
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let (_, rest) = text.split_once(&format!("fn {function}(")).unwrap_or_default();
+        assert!(!rest.is_empty(), "no test {name} (looked in {})", file.display());
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen} are named");
 }

@@ -69,7 +69,7 @@ pub(super) fn list(config: &Config, json: bool) -> Result<String, Failure> {
 }
 
 /// Loads the keys as the server does, but makes nothing that is not there.
-fn load(config: &Config) -> Result<Keyring, Failure> {
+pub(super) fn load(config: &Config) -> Result<Keyring, Failure> {
     if let Some(file) = &config.key_file {
         let (keys, warning) = key_files::load_file(file)?;
         output::warn(warning.as_slice());

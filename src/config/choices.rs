@@ -43,7 +43,9 @@ choices! {
         /// Anyone.
         #[default]
         Open = "open",
-        /// Nobody; accounts come from the command line.
+        /// Who was invited, by a link; administrators and the command line invite.
+        Invite = "invite",
+        /// Nobody; accounts come from administrators and the command line.
         Closed = "closed",
     }
 

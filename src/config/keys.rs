@@ -57,7 +57,7 @@ pub(super) static KEYS: &[Key] = keys! {
     reuse_policy: "what reuse ends: user (all their sessions) or session (that one)";
     auto_refresh: "refresh cookie clients silently";
     max_sessions_per_user: "live sessions per user; the least recently used gives way", within(1..=10_000);
-    registration: "who may register: open (anyone) or closed (nobody)";
+    registration: "who may register: open (anyone), invite (by a link from an administrator) or closed (nobody)";
     require_verified_email: "sign in only who has verified their address; register signs nobody in then";
     allowed_origins: "other origins whose pages may call with credentials";
     trusted_proxies: "addresses and CIDRs whose X-Forwarded-For is believed";

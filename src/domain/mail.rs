@@ -84,11 +84,10 @@ impl About {
         match self {
             Self::VerifyEmail { token }
             | Self::ResetPassword { token }
+            | Self::Invitation { token }
             | Self::ConfirmEmailChange { token }
             | Self::EmailChanged { undo: token, .. } => Some(*token),
-            // Nothing issues a token for an invitation yet: none would be sent.
-            Self::Invitation { .. }
-            | Self::AlreadyRegistered
+            Self::AlreadyRegistered
             | Self::PasswordChanged
             | Self::NewDevice { .. }
             | Self::RefreshTokenReused { .. }

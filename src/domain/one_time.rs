@@ -4,6 +4,7 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What a one-time token does, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,12 +17,19 @@ pub enum Purpose {
     ChangeEmail,
     /// Gives the account its former address back.
     UndoEmailChange,
+    /// Makes an account for somebody who was invited.
+    AcceptInvitation,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::VerifyEmail, Self::ResetPassword, Self::ChangeEmail, Self::UndoEmailChange];
+    pub const ALL: [Self; 5] = [
+        Self::VerifyEmail,
+        Self::ResetPassword,
+        Self::ChangeEmail,
+        Self::UndoEmailChange,
+        Self::AcceptInvitation,
+    ];
 
     /// The name in the database.
     pub const fn as_str(self) -> &'static str {
@@ -30,6 +38,7 @@ impl Purpose {
             Self::ResetPassword => "reset_password",
             Self::ChangeEmail => "change_email",
             Self::UndoEmailChange => "undo_email_change",
+            Self::AcceptInvitation => "accept_invitation",
         }
     }
 
@@ -39,7 +48,7 @@ impl Purpose {
         match self {
             Self::ResetPassword | Self::ChangeEmail => HOUR,
             Self::VerifyEmail => DAY,
-            Self::UndoEmailChange => Duration::from_secs(7 * 24 * 60 * 60),
+            Self::UndoEmailChange | Self::AcceptInvitation => WEEK,
         }
     }
 

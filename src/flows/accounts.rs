@@ -11,16 +11,17 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::invitations;
 use crate::clock::{Clock, Entropy, random};
 use crate::crypto::hasher::Hasher;
 use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{OneTimeId, SessionId, UserId};
 use crate::domain::password::Password;
 use crate::domain::session::{Client, EndReason, Session};
 use crate::fault::Fault;
 pub use crate::store::Changed;
-use crate::store::{By, NewUser, Store, UserChange};
+use crate::store::{By, Invitation, NewUser, Store, UserChange};
 
 /// A user as an operator names them: by e-mail address or by id. No text is both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,22 @@ pub async fn add_user(
     let id = UserId::new(now.wall, &random(entropy)?);
     let password_hash = hasher.hash(password, random(entropy)?).await?;
     store.create_user(NewUser { id, email, password_hash, role, is_verified }, now).await
+}
+
+/// Invites somebody to make an account; with `is_mailed` the link is sent to them. `None` when the
+/// address belongs to an account.
+pub async fn invite(
+    store: &Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    email: Email,
+    role: Role,
+    is_mailed: bool,
+) -> Result<Option<Invitation>, Fault> {
+    let now = clock.now();
+    let id = OneTimeId::new(now.wall, &random(entropy)?);
+    let invitation = invitations::draft(id, email, role, None, now);
+    store.invite(invitation, is_mailed, By::default(), now).await
 }
 
 /// The user who is meant. `None` when there is no such account.

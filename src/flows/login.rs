@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::evenly::Evenly;
 use super::mint::{Issued, Opening};
 use crate::app::App;
 use crate::clock::random;
@@ -57,6 +58,7 @@ pub async fn login(
     password: Password,
     visitor: Visitor,
 ) -> Result<Issued, Refusal> {
+    let started = Evenly::start();
     let now = app.clock.now();
     let attempt = app.throttles.login(&email, visitor.address, now);
     let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
@@ -69,6 +71,7 @@ pub async fn login(
             Check::Wrong(account) => {
                 attempt.failed();
                 record(app, account, opening.new.client, now);
+                started.finish().await;
                 return Err(Refusal::InvalidCredentials);
             }
             Check::Disabled(account) => {

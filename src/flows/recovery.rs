@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::authenticate::Caller;
+use super::evenly::evenly;
 use super::password;
 use crate::app::App;
 use crate::clock::random;
@@ -49,7 +50,7 @@ pub async fn forgot_password(app: &App, email: Email, visitor: Visitor) -> Resul
     let now = app.clock.now();
     app.throttles.mail(&email, visitor.address, now).map_err(Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    Ok(app.store.request_password_reset(email, token, visitor.client, now).await?)
+    Ok(evenly(app.store.request_password_reset(email, token, visitor.client, now)).await?)
 }
 
 /// Sets another password by a link, and ends all sessions. Nobody is signed in by it.
@@ -71,7 +72,7 @@ pub async fn resend_verification(app: &App, email: Email, visitor: Visitor) -> R
     let now = app.clock.now();
     app.throttles.mail(&email, visitor.address, now).map_err(Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    Ok(app.store.request_verification(email, token, now).await?)
+    Ok(evenly(app.store.request_verification(email, token, now)).await?)
 }
 
 /// Verifies an address by a link.
@@ -94,7 +95,8 @@ pub async fn request_email_change(
     let limited = app.throttles.mail(&new, visitor.address, now);
     limited.map_err(password::Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    let asked = app.store.request_email_change(account, new, token, visitor.client, now).await?;
+    let asked = app.store.request_email_change(account, new, token, visitor.client, now);
+    let asked = evenly(asked).await?;
     asked.then_some(()).ok_or(password::Refusal::SessionExpired)
 }
 

@@ -1,5 +1,6 @@
 //! Making an account and signing in on it.
 
+use super::evenly::evenly;
 use super::login::Visitor;
 use super::mint::{Issued, Opening};
 use super::recovery::new_token;
@@ -51,7 +52,7 @@ pub async fn register(
     password: Password,
     visitor: Visitor,
 ) -> Result<Registered, Refusal> {
-    if app.config.registration == Registration::Closed {
+    if app.config.registration != Registration::Open {
         return Err(Refusal::Closed);
     }
     let now = app.clock.now();
@@ -103,6 +104,6 @@ async fn pend(app: &App, new: NewUser, visitor: Visitor, now: Now) -> Result<Reg
         updated_at: now.wall,
     };
     let token = new_token(app, now)?;
-    app.store.register_unverified(new, token, visitor.client, now).await?;
+    evenly(app.store.register_unverified(new, token, visitor.client, now)).await?;
     Ok(Registered::Pending(user))
 }

@@ -71,6 +71,8 @@ pub fn routes(web: Arc<Web>) -> BoxEndpoint<'static, Response> {
         .at("/healthz", get(pages::health::healthz))
         .at("/readyz", get(pages::health::readyz))
         .at("/metrics", get(pages::metrics::metrics));
+    let account = pages::account::all(web.app.config.password_rules());
+    let pages = account.fold(pages, |pages, (path, page)| pages.at(path, get(page)));
     Site { api: api::service().into_endpoint(), pages }
         .with(edge::Edge::new(Arc::clone(&web)))
         .data(web)

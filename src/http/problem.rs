@@ -12,7 +12,8 @@ use serde::Serialize;
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
 use crate::flows::{
-    addresses, administration, authenticate, login, password, recovery, refresh, register,
+    addresses, administration, authenticate, invitations, login, password, recovery, refresh,
+    register,
 };
 use crate::metric;
 
@@ -77,7 +78,7 @@ codes! {
     /// The request comes from a page of a foreign origin, or it is by cookie and its
     /// `X-CSRF-Token` header is not the value of the `csrfToken` cookie.
     CsrfFailed = FORBIDDEN, "csrf_failed", "The request comes from another site, or the X-CSRF-Token header does not match the csrfToken cookie of this session.";
-    /// Accounts are made by an administrator here.
+    /// Accounts are made by an administrator here, or by a link for those who were invited.
     RegistrationClosed = FORBIDDEN, "registration_closed", "Registration is closed. Ask an administrator for an account.";
     /// The password is right, but an administrator has disabled the account.
     AccountDisabled = FORBIDDEN, "account_disabled", "This account is disabled.";
@@ -253,6 +254,19 @@ impl From<recovery::Refusal> for Problem {
             recovery::Refusal::InvalidToken => Code::InvalidToken.into(),
             recovery::Refusal::EmailTaken => Code::EmailTaken.into(),
             recovery::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<invitations::Refusal> for Problem {
+    fn from(refusal: invitations::Refusal) -> Self {
+        match refusal {
+            invitations::Refusal::Closed => Code::RegistrationClosed.into(),
+            invitations::Refusal::TooManyAttempts(wait) => wait.into(),
+            invitations::Refusal::InvalidToken => Code::InvalidToken.into(),
+            invitations::Refusal::EmailTaken => Code::EmailTaken.into(),
+            invitations::Refusal::NotFound => Code::NotFound.into(),
+            invitations::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

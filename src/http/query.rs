@@ -19,7 +19,7 @@ use super::body::pointer;
 use super::problem::{FieldError, Problem};
 use super::spec::matches;
 use crate::domain::claims;
-use crate::domain::id::UserId;
+use crate::domain::id::{OneTimeId, UserId};
 use crate::store::{Event, EventSeq};
 
 /// A parameter that may be left out.
@@ -238,6 +238,16 @@ pub trait Cursor: Sized {
 }
 
 impl Cursor for UserId {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.as_bytes().to_vec()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self)
+    }
+}
+
+impl Cursor for OneTimeId {
     fn bytes(&self) -> Vec<u8> {
         self.0.as_bytes().to_vec()
     }

@@ -8,7 +8,8 @@ use crate::domain::id::OneTimeId;
 use crate::domain::mail::About;
 use crate::domain::time::Timestamp;
 
-/// The pages that links lead to, below `mail_link_base`. The token is in the query: `?token=…`.
+/// The pages that links lead to, below `mail_link_base`; Doorward has some. The token is in the query:
+/// `?token=…`.
 pub mod pages {
     /// Shows that an address is theirs.
     pub const VERIFY_EMAIL: &str = "/account/verify-email";

@@ -58,6 +58,10 @@ pub enum Event {
     AddressRemoved,
     /// An account was brought along from elsewhere.
     Imported,
+    /// Somebody was invited to make an account.
+    Invited,
+    /// An invitation was taken back.
+    InvitationRevoked,
 }
 
 /// Who does something, and from where.
@@ -105,6 +109,8 @@ impl Event {
         Self::AddressChanged,
         Self::AddressRemoved,
         Self::Imported,
+        Self::Invited,
+        Self::InvitationRevoked,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -146,6 +152,8 @@ impl Event {
             Self::AddressChanged => "address_changed",
             Self::AddressRemoved => "address_removed",
             Self::Imported => "imported",
+            Self::Invited => "invited",
+            Self::InvitationRevoked => "invitation_revoked",
         }
     }
 }

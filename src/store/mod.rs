@@ -7,6 +7,7 @@
 //! - `profiles`, `addresses`: what users say about themselves.
 //! - `dossier`: all that is kept about one user, in one snapshot.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
+//! - `recovery`, `invitations`, `one_time`: what the links in mails do.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 
@@ -16,6 +17,7 @@ mod checkpoint;
 mod directory;
 mod dossier;
 mod import;
+mod invitations;
 mod known;
 mod notes;
 mod one_time;
@@ -42,6 +44,7 @@ pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Detail, Event};
 pub use directory::{Changed, Page, UserFilter};
 pub use dossier::Dossier;
+pub use invitations::{Accepted, Invitation};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;

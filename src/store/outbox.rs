@@ -7,7 +7,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::writer::Work;
-use super::{Store, one_time};
+use super::{Store, invitations, one_time};
 use crate::domain::account::Email;
 use crate::domain::id::OneTimeId;
 use crate::domain::mail::{About, AfterFailure, LONGEST_WAIT, Mail, MailId};
@@ -135,7 +135,10 @@ impl Store {
     /// Whether the link of a mail is good at the moment: it was not used, nor voided, and has not
     /// expired.
     pub async fn is_link_good(&self, id: OneTimeId, now: Now) -> Result<bool, Fault> {
-        self.read(move |sql| one_time::is_there(sql, id, now)).await
+        self.read(move |sql| {
+            Ok(one_time::is_there(sql, id, now)? && invitations::backs(sql, id, now)?)
+        })
+        .await
     }
 
     /// Removes a mail that was delivered.

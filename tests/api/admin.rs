@@ -85,6 +85,7 @@ async fn nobody_but_an_administrator_comes_in() {
         for (parameter, body) in [(NOBODY, "{}"), ("nonsense", "{"), (NOBODY, "[]")] {
             let path = operation.path.replace("{userId}", parameter);
             let path = path.replace("{sessionId}", parameter);
+            let path = path.replace("{invitationId}", parameter);
             assert!(!path.contains('{'), "{path}: say what to put there");
             as_json(body, app.call(method, &path)).await.problem(401, "no_token");
             as_json(body, ana.call(method, &path)).await.problem(403, "forbidden");
@@ -105,6 +106,7 @@ async fn an_unsafe_operation_by_cookie_needs_the_csrf_header() {
     let (id, session) = (id(&app, "ana@example.com").await, ana.session_id().await);
     for operation in administration().iter().filter(|it| it.method != reqwest::Method::GET) {
         let path = operation.path.replace("{userId}", &id).replace("{sessionId}", &session);
+        let path = path.replace("{invitationId}", NOBODY);
         let call = root.call(operation.method.as_str(), &path).json(json!({"isDisabled": true}));
         call.await.problem(403, "csrf_failed");
     }

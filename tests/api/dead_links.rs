@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use doorward::domain::claims::Role;
 use doorward::domain::mail::About;
 use doorward::mail::{Blame, Undelivered};
-use doorward::store::WhichMail;
+use doorward::store::{UserChange, WhichMail};
 use serde_json::{Value, json};
 
 use crate::harness::{DAY, HOUR, MINUTE, PASSWORD, SECOND, TestApp};
@@ -130,4 +131,26 @@ async fn what_was_given_up_is_dropped_when_it_is_tried_again() {
     app.app().store.retry_mail(WhichMail::Dead, app.now()).await.unwrap();
     assert!(app.mail().await.is_empty());
     assert_eq!(size(&app).await, (0, 0));
+}
+
+/// An invitation is as good as whoever made it.
+#[tokio::test]
+async fn an_invitation_by_who_may_not_invite_any_more_is_not_sent() {
+    let app = TestApp::start().await;
+    app.account("root@example.com").await;
+    app.operator("root@example.com", UserChange::Role(Role::Admin)).await;
+    for end in [UserChange::Role(Role::User), UserChange::Disable, UserChange::Delete] {
+        app.account(ANA).await;
+        app.operator(ANA, UserChange::Enable).await;
+        app.operator(ANA, UserChange::Role(Role::Admin)).await;
+        let ana = app.program(ANA).await;
+        let invite =
+            |email: &str| ana.call("POST", "/api/admin/invitations").json(json!({"email": email}));
+        invite(BEN).await.status(201);
+        assert_eq!(to(&app.mail().await), [BEN]);
+        invite(BEN).await.status(201);
+        app.operator(ANA, end).await;
+        assert!(app.mail().await.is_empty());
+        assert_eq!(size(&app).await, (0, 0));
+    }
 }

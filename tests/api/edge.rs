@@ -55,6 +55,8 @@ async fn methods_that_a_path_does_not_have() {
         ("/healthz", &["GET", "HEAD"]),
         ("/readyz", &["GET", "HEAD"]),
         ("/metrics", &["GET", "HEAD"]),
+        ("/account/verify-email", &["GET", "HEAD"]),
+        ("/account/reset-password?token=x", &["GET", "HEAD"]),
     ] {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
         {
@@ -86,6 +88,7 @@ async fn head_is_get_without_its_body() {
         "/openapi.json",
         "/healthz",
         "/readyz",
+        "/account/undo-email-change?token=x",
     ] {
         let (get, head) = (ana.call("GET", path).await, ana.call("HEAD", path).await);
         assert_eq!(head.status, 200, "{path}");

@@ -53,6 +53,8 @@ impl Scene {
             "addressId" => &self.address,
             // Not Root's, but Ben's: it is named together with him.
             "sessionId" => &self.bens_session,
+            // Named together with nothing else.
+            "invitationId" => NOBODY,
             other => panic!("{other}: say what to put there"),
         }
     }
@@ -61,7 +63,7 @@ impl Scene {
     fn other(&self, parameter: &str) -> Option<&str> {
         match parameter {
             // Root looks after everybody.
-            "userId" => None,
+            "userId" | "invitationId" => None,
             "addressId" => Some(&self.bens_address),
             "sessionId" => Some(&self.eves_session),
             other => panic!("{other}: say what to put there"),

@@ -10,10 +10,12 @@ use crate::harness::{Call, NOBODY, TestApp};
 
 /// As the contract lists them.
 const OPERATION_IDS: &[&str] = &[
+    "acceptInvitation",
     "addAddress",
     "changeEmail",
     "changePassword",
     "confirmEmail",
+    "createInvitation",
     "createUser",
     "deleteAccount",
     "deleteUser",
@@ -26,6 +28,7 @@ const OPERATION_IDS: &[&str] = &[
     "listAddresses",
     "listAuditEvents",
     "listEvents",
+    "listInvitations",
     "listSessions",
     "listUserSessions",
     "listUsers",
@@ -37,6 +40,7 @@ const OPERATION_IDS: &[&str] = &[
     "removeAddress",
     "resendVerification",
     "resetPassword",
+    "revokeInvitation",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
@@ -51,6 +55,7 @@ const PROTECTED: &[&str] = &[
     "addAddress",
     "changeEmail",
     "changePassword",
+    "createInvitation",
     "createUser",
     "deleteAccount",
     "deleteUser",
@@ -61,11 +66,13 @@ const PROTECTED: &[&str] = &[
     "listAddresses",
     "listAuditEvents",
     "listEvents",
+    "listInvitations",
     "listSessions",
     "listUserSessions",
     "listUsers",
     "logoutAll",
     "removeAddress",
+    "revokeInvitation",
     "revokeSession",
     "revokeUserSession",
     "revokeUserSessions",
@@ -78,6 +85,7 @@ fn call<'a>(app: &'a TestApp, operation: &Operation, parameter: &str) -> Call<'a
     let path = operation.path.replace("{sessionId}", parameter);
     let path = path.replace("{userId}", parameter);
     let path = path.replace("{addressId}", parameter);
+    let path = path.replace("{invitationId}", parameter);
     assert!(!path.contains('{'), "{path}: say what to put there");
     app.call(operation.method.as_str(), &path)
 }

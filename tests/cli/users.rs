@@ -173,3 +173,30 @@ fn users_are_found() {
         assert!(cut.out.contains("ben@example.org") && !cut.out.contains(ANA), "{cut:?}");
     }
 }
+
+#[test]
+fn somebody_is_invited_from_the_shell() {
+    let desk = Desk::with_ana();
+    desk.run("user invite Ben@example.com")
+        .is(0)
+        .out("ben@example.com is invited as user; the link ");
+    desk.run("mail list").is(0).out("ben@example.com").out("invitation");
+    desk.run("user invite ana@example.com").is(1).err("ana@example.com has an account already\n");
+    desk.run("user invite nonsense").is(2);
+    desk.run("user invite ben@example.com --print-link").is(1).err("no keys in data");
+    let key = desk.path().join("key");
+    std::fs::write(&key, desk.run("keys generate").is(0).out).unwrap();
+    let link = desk
+        .run_in(
+            "user invite c@example.com --print-link",
+            "DOORWARD_KEY_FILE",
+            key.to_str().unwrap(),
+        )
+        .is(0);
+    assert!(link.out.starts_with("http://127.0.0.1:8080/account/accept-invitation?token="));
+    assert_eq!(link.out.trim().len(), 54 + 66, "{}", link.out);
+    assert!(!desk.run("mail list").is(0).out.contains("c@example.com"));
+    desk.run_in("user invite c@example.com", "DOORWARD_REGISTRATION", "closed")
+        .is(1)
+        .err("set registration to \"invite\"");
+}

@@ -4,12 +4,15 @@ use std::io::{self, Write as _};
 
 use crate::cli::data::Data;
 use crate::cli::failure::Failure;
+use crate::cli::keys;
 use crate::cli::output::{self, count, or_dash};
 use crate::cli::password::PasswordSource;
 use crate::cli::views::UserView;
+use crate::config::Registration;
 use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::flows::accounts::{self, Changed, NewAccount, UserRef};
+use crate::mail::pages;
 use crate::store::{Page, UserFilter};
 
 pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Failure> {
@@ -19,6 +22,32 @@ pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Fail
         Some(user) => Ok(format!("{email} is added as {}, id {}\n", user.role.as_str(), user.id)),
         None => Err(taken(&email)),
     }
+}
+
+pub(super) async fn invite(
+    data: &Data,
+    email: Email,
+    role: Role,
+    print_link: bool,
+) -> Result<String, Failure> {
+    if data.config.registration == Registration::Closed {
+        return Err(Failure::failed(
+            "registration is closed, so that no link makes an account: set registration to \
+             \"invite\" (or \"open\"); `doorward user add` makes an account at once",
+        ));
+    }
+    // Before anything is written: without the keys there is no link to print.
+    let keys = print_link.then(|| keys::load(&data.config)).transpose()?;
+    let invited =
+        accounts::invite(&data.store, &data.clock, &data.entropy, email.clone(), role, !print_link);
+    let invitation = invited.await?.ok_or_else(|| taken(&email))?;
+    let Some(keys) = keys else {
+        let (role, until) = (role.as_str(), invitation.expires_at);
+        return Ok(format!("{email} is invited as {role}; the link is good until {until}\n"));
+    };
+    let token = keys.active().one_time_token(invitation.id);
+    let base = data.config.mail_link_base(data.config.listen);
+    Ok(format!("{base}{}?token={}\n", pages::ACCEPT_INVITATION, *token))
 }
 
 /// Fails when the address belongs to an account.

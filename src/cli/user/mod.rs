@@ -34,6 +34,11 @@ Examples:
   doorward user set-password ana@example.com
   pass show ana | doorward user set-password ana@example.com --password-stdin";
 
+const INVITE_EXAMPLES: &str = "\
+Examples:
+  doorward user invite ben@example.com
+  doorward user invite ben@example.com --role admin --print-link";
+
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Create an account
@@ -53,6 +58,23 @@ pub(super) enum Command {
         verified: bool,
         #[command(flatten)]
         password: PasswordSource,
+    },
+    /// Invite somebody to make an account
+    ///
+    /// Sends a link, good for a week, that lets them choose a password; a server that is running
+    /// delivers it. Works unless registration is closed. Another invitation of the same address
+    /// replaces the first.
+    #[command(after_long_help = INVITE_EXAMPLES)]
+    Invite {
+        /// The e-mail address of the account to be
+        #[arg(value_parser = Email::parse)]
+        email: Email,
+        /// What the user will be able to do
+        #[arg(long, default_value = Role::User.as_str(), value_parser = role())]
+        role: Role,
+        /// Print the link instead of sending it; whoever has it makes the account
+        #[arg(long)]
+        print_link: bool,
     },
     /// List accounts, the newest first
     ///
@@ -187,6 +209,9 @@ impl Command {
                 let account = NewAccount { email, password, role, is_verified: verified };
                 data::existing_or_new(config, async |data| actions::add(data, account).await)
             }
+            Self::Invite { email, role, print_link } => data::existing(config, async |data| {
+                actions::invite(data, email, role, print_link).await
+            }),
             Self::List { which, limit, json } => {
                 let filter = UserFilter::from(which);
                 data::existing(config, async |data| actions::list(data, filter, limit, json).await)

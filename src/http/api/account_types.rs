@@ -2,6 +2,7 @@
 
 use poem_openapi::Object;
 
+use super::types::Delivery;
 use crate::domain::account::Email;
 use crate::domain::password::{Password, PasswordRules};
 use crate::http::problem::{FieldError, Problem};
@@ -92,6 +93,31 @@ impl PasswordReset {
     /// The new password.
     pub(super) fn parse(&self, rules: PasswordRules) -> Result<Password, Problem> {
         Password::choose(&self.new_password, rules).map_err(|error| field("/newPassword", &error))
+    }
+}
+
+/// A password for the account that somebody was invited to.
+#[derive(Object)]
+#[oai(deny_unknown_fields, example)]
+pub(super) struct Acceptance {
+    /// The `token` of the link.
+    #[oai(validator(max_length = 128))]
+    pub(super) token: String,
+    /// The password, by the rules for new accounts.
+    #[oai(validator(max_length = 1024))]
+    pub(super) password: String,
+    /// Where the tokens are wanted; `cookie` when left out.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) delivery: Option<Delivery>,
+    /// As at `login`.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) remember: Option<bool>,
+}
+
+impl Acceptance {
+    /// The password.
+    pub(super) fn parse(&self, rules: PasswordRules) -> Result<Password, Problem> {
+        Password::choose(&self.password, rules).map_err(|error| field("/password", &error))
     }
 }
 

@@ -50,6 +50,19 @@ pub(super) enum RegisterOk {
     Created(Json<Registered>),
 }
 
+/// Of `acceptInvitation`.
+#[derive(ApiResponse)]
+#[oai(header(
+    name = "Set-Cookie",
+    ty = "SetCookie",
+    description = "Sets `token`, `refreshToken` and `csrfToken`, one header each; only with `\"delivery\": \"cookie\"`."
+))]
+pub(super) enum AcceptInvitationOk {
+    /// The account was made and is signed in on this device.
+    #[oai(status = 201)]
+    Created(Json<SignedIn>),
+}
+
 /// Of `login`.
 #[derive(ApiResponse)]
 #[oai(header(

@@ -52,7 +52,7 @@ impl AuthApi {
         let app = &envelope.web.app;
         let (email, password) = body.0.parse(Some(app.config.password_rules()))?;
         let delivery = body.0.delivery();
-        let visitor = visitor(&envelope, &body.0);
+        let visitor = visitor(&envelope, delivery, body.0.remember());
         let registered = flows::register::register(app, email, password, visitor).await?;
         let message = "Registration successful".to_owned();
         Ok(RegisterOk::Created(Json(match registered {
@@ -91,7 +91,7 @@ impl AuthApi {
     ) -> Result<LoginOk, Refused<Login>> {
         let (email, password) = body.0.parse(None)?;
         let delivery = body.0.delivery();
-        let visitor = visitor(&envelope, &body.0);
+        let visitor = visitor(&envelope, delivery, body.0.remember());
         let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
         Ok(LoginOk::Ok(Json(signed_in(&envelope, &issued, delivery, "Login successful"))))
     }
@@ -193,15 +193,14 @@ impl AuthApi {
 }
 
 /// Who signs in. A sign-in by cookie replaces the session whose cookie it is sent with.
-fn visitor(envelope: &Envelope, wanted: &Credentials) -> Visitor {
+pub(super) fn visitor(envelope: &Envelope, delivery: Delivery, remember: bool) -> Visitor {
     let credentials = envelope.lenient_credentials();
-    let replaces = match wanted.delivery() {
+    let replaces = match delivery {
         Delivery::Cookie if credentials.bearer.is_none() => {
             flows::logout::find_session(&envelope.web.app, None, &credentials).0
         }
         Delivery::Cookie | Delivery::Body => None,
     };
-    let remember = wanted.remember();
     Visitor { address: envelope.address, client: envelope.client(), replaces, remember }
 }
 

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::account_types::{
-    CurrentPassword, EmailAddress, EmailChange, OneTimeToken, PasswordChange, PasswordReset,
+    Acceptance, CurrentPassword, EmailAddress, EmailChange, OneTimeToken, PasswordChange,
+    PasswordReset,
 };
 use super::types::{
     Credentials, Delivery, Key, KeyList, KeyState, Message, RefreshToken, Refreshed, Registered,
@@ -44,6 +45,17 @@ impl Example for PasswordChange {
         Self {
             current_password: "correct horse battery".to_owned(),
             new_password: "staple, upright and shiny".to_owned(),
+        }
+    }
+}
+
+impl Example for Acceptance {
+    fn example() -> Self {
+        Self {
+            token: ONE_TIME_TOKEN.to_owned(),
+            password: "correct horse battery".to_owned(),
+            delivery: Some(Delivery::Cookie),
+            remember: None,
         }
     }
 }

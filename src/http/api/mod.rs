@@ -8,6 +8,7 @@ mod auth;
 mod events;
 pub(in crate::http) mod examples;
 mod export;
+mod invitation;
 mod keys;
 mod profile;
 mod recovery;
@@ -45,6 +46,8 @@ pub(super) type Api = (
     sessions::SessionsApi,
     keys::KeysApi,
     events::EventsApi,
+    invitation::InvitationApi,
+    admin::InvitationsApi,
     admin::UsersApi,
     admin::UserSessionsApi,
     admin::AuditApi,
@@ -83,6 +86,8 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             sessions::SessionsApi,
             keys::KeysApi,
             events::EventsApi,
+            invitation::InvitationApi,
+            admin::InvitationsApi,
             admin::UsersApi,
             admin::UserSessionsApi,
             admin::AuditApi,

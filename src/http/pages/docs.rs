@@ -1,17 +1,11 @@
 //! Swagger UI and the spec. Everything comes from inside the binary; nothing is fetched from
 //! anywhere else.
 
-use std::io::Write as _;
 use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use poem::http::{HeaderValue, StatusCode, header};
 use poem::{Request, Response, handler};
-use sha2::{Digest as _, Sha256};
 
+use super::asset::{Asset, hashes};
 use crate::http::spec;
 
 /// Where poem-openapi's page configures Swagger UI.
@@ -37,19 +31,10 @@ const HEAD: &str = "<title>Doorward</title>
 /// A door in its frame.
 const FAVICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path fill="#1f6f5c" d="M2 15V1h12v14z"/><path fill="#fff" d="M4 3h8v12H4z"/><path fill="#1f6f5c" d="M5 4l6 1v10H5z"/><circle cx="9.5" cy="9.5" r=".8" fill="#fff"/></svg>"##;
 
-/// A file that never changes while the process runs.
-struct Asset {
-    content_type: &'static str,
-    plain: Vec<u8>,
-    gzipped: Vec<u8>,
-    etag: String,
-    csp: Option<String>,
-}
-
 static PAGE: LazyLock<Asset> = LazyLock::new(|| {
     let page = swagger_ui();
-    let csp = content_security_policy(&page);
-    Asset { csp: Some(csp), ..Asset::new("text/html; charset=utf-8", page) }
+    let policy = content_security_policy(&page);
+    Asset::page(page, &policy)
 });
 static JSON: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/json", spec::json()));
 static YAML: LazyLock<Asset> = LazyLock::new(|| Asset::new("application/yaml", spec::yaml()));
@@ -89,72 +74,20 @@ fn swagger_ui() -> String {
         .replacen("<html", "<!doctype html>\n<html lang=\"en\"", 1)
 }
 
-/// Only the page's own scripts run: each is named by its hash (CSP Level 3 §2.3.1). Swagger UI
-/// sets style attributes and draws its icons from data URLs.
+/// Only the page's own scripts run. Swagger UI sets style attributes and draws its icons from data
+/// URLs.
 fn content_security_policy(page: &str) -> String {
-    let hashes: Vec<_> = scripts(page)
-        .map(|script| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script))))
-        .collect();
     format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src 'self' data:; \
          connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hashes.join(" ")
+        hashes(page, "script")
     )
-}
-
-/// What stands between the script tags. A script ends at the first closing tag and nowhere
-/// else: Swagger UI's own code has an opening tag in a string and in a pattern.
-fn scripts(page: &str) -> impl Iterator<Item = &str> {
-    let mut rest = page;
-    std::iter::from_fn(move || {
-        let (_, tag) = rest.split_once("<script")?;
-        let (_, body) = tag.split_once('>')?;
-        let (script, after) = body.split_once("</script>")?;
-        rest = after;
-        Some(script)
-    })
-}
-
-impl Asset {
-    fn new(content_type: &'static str, text: String) -> Self {
-        let plain = text.into_bytes();
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Writing to memory cannot fail; were it to, the plain form is served.
-        let gzipped = encoder.write_all(&plain).and_then(|()| encoder.finish()).unwrap_or_default();
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(&plain)[..12]));
-        Self { content_type, plain, gzipped, etag, csp: None }
-    }
-
-    fn serve(&'static self, request: &Request) -> Response {
-        let has = |name, wanted: &str| {
-            request
-                .headers()
-                .get_all(name)
-                .iter()
-                .any(|value| value.to_str().is_ok_and(|value| value.contains(wanted)))
-        };
-        let mut builder = Response::builder()
-            .header(header::ETAG, &self.etag)
-            .header(header::CACHE_CONTROL, "no-cache")
-            .header(header::VARY, "Accept-Encoding");
-        // A 304 too: its headers replace those the browser kept (RFC 9111 §4.3.4).
-        if let Some(csp) = self.csp.as_ref().and_then(|csp| HeaderValue::from_str(csp).ok()) {
-            builder = builder.header(header::CONTENT_SECURITY_POLICY, csp);
-        }
-        if has(header::IF_NONE_MATCH, &self.etag) {
-            return builder.status(StatusCode::NOT_MODIFIED).finish();
-        }
-        builder = builder.content_type(self.content_type);
-        if !self.gzipped.is_empty() && has(header::ACCEPT_ENCODING, "gzip") {
-            builder.header(header::CONTENT_ENCODING, "gzip").body(self.gzipped.as_slice())
-        } else {
-            builder.body(self.plain.as_slice())
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use poem::http::{StatusCode, header};
+
     use super::*;
 
     #[test]
@@ -168,16 +101,10 @@ mod tests {
 
     #[test]
     fn a_revalidated_page_keeps_its_policy() {
-        let request = Request::builder().header(header::IF_NONE_MATCH, &PAGE.etag).finish();
+        let request = Request::builder().header(header::IF_NONE_MATCH, PAGE.etag()).finish();
         let response = PAGE.serve(&request);
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
         let policy = response.header(header::CONTENT_SECURITY_POLICY);
-        assert_eq!(policy, PAGE.csp.as_deref());
-    }
-
-    #[test]
-    fn a_script_may_mention_its_own_tag() {
-        let page = "<script async>a('<script>')</script><p></p><script>b</script>";
-        assert_eq!(scripts(page).collect::<Vec<_>>(), ["a('<script>')", "b"]);
+        assert_eq!(policy, Some(content_security_policy(&swagger_ui()).as_str()));
     }
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -21,7 +21,7 @@ const STOP_LIMIT = 15_000;
 
 export const PASSWORD = "correct horse battery staple";
 
-/// A browser and a server of the test's own: `{ browser, url }`. `settings` are configuration
+/// A browser and a server of the test's own, and where that keeps its letters: `{ browser, url, mail }`. `settings` are configuration
 /// keys, such as `{ access_token_ttl: "3s" }`. Both are stopped when the test is over.
 export async function start(t, settings = {}) {
   const browser = await startBrowser();
@@ -35,7 +35,7 @@ export async function start(t, settings = {}) {
     }
   });
   server = await startDoorward(settings);
-  return { browser, url: server.url };
+  return { browser, url: server.url, mail: server.mail };
 }
 
 /// Starts a server on a free port, with a new data directory. `stop` ends it by SIGTERM, to
@@ -67,7 +67,7 @@ async function startDoorward(settings) {
     ]);
     const url = /^Doorward is ready on (http:\/\/127\.0\.0\.1:\d+) /.exec(line)?.[1];
     assert.ok(url, `it said: ${line}`);
-    return { url, stop };
+    return { url, mail: join(data, "mail"), stop };
   } catch (cause) {
     child.kill("SIGKILL");
     await rm(data, { recursive: true, force: true });
@@ -150,6 +150,36 @@ export async function verdicts(url) {
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const lines = metrics.matchAll(/^doorward_refresh_verdicts_total\{verdict="(\w+)"\} (\d+)$/gm);
   return Object.fromEntries([...lines].map(([, verdict, count]) => [verdict, Number(count)]));
+}
+
+/// Waits for the letter to `to` with this subject, the newest if there are several, and returns the
+/// link that it holds.
+export async function linkFrom(mail, to, subject) {
+  return until(async () => {
+    const names = (await readdir(mail).catch(() => [])).filter((name) => name.endsWith(".eml"));
+    const letters = await Promise.all(names.sort().map((name) => readFile(join(mail, name), "utf8")));
+    const wanted = letters.filter(
+      (letter) => letter.includes(`\r\nTo: ${to}\r\n`) && letter.includes(`Subject: ${subject}\r\n`),
+    );
+    // Quoted-printable breaks lines, and writes `=` as `=3D`.
+    const text = wanted.at(-1)?.replaceAll("=\r\n", "").replaceAll("=3D", "=");
+    return text && /^https?:\S+\?token=\S+/m.exec(text)?.[0];
+  }, `the letter "${subject}" to ${to}`);
+}
+
+/// Everything the console, a failed script or the content security policy says.
+export async function listen(page) {
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  await page.addInitScript(() =>
+    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
+      console.error(`CSP: ${violatedDirective} ${blockedURI}`),
+    ),
+  );
+  return complaints;
 }
 
 /// Keeps a picture of the page for a person to look at.

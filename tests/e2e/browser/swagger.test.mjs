@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  PASSWORD, accessExpired, call, cookie, screenshot, signIn, start,
+  PASSWORD, accessExpired, call, cookie, listen, screenshot, signIn, start,
 } from "./helpers.mjs";
 
 const EMAIL = "ana@example.com";
@@ -106,21 +106,6 @@ test("Swagger UI", { timeout: 90_000 }, async (t) => {
     assert.deepEqual(foreign, []);
   });
 });
-
-/// Everything the console, a failed script or the content security policy says.
-async function listen(page) {
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.message}`));
-  page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
-  });
-  await page.addInitScript(() =>
-    addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) =>
-      console.error(`CSP: ${violatedDirective} ${blockedURI}`),
-    ),
-  );
-  return complaints;
-}
 
 /// Opens an operation, fills in its form and presses Execute: what the page then shows as the
 /// status, the answer's body, and the CSRF header that was sent.

@@ -20,7 +20,7 @@ COMMITTED = HERE.parents[2] / "openapi" / "doorward.json"
 # Seconds; it takes ten of them, or a minute with more examples.
 LIMIT = 300
 # Their tokens are in mails alone.
-BY_LINK = {"confirmEmail", "resetPassword", "undoEmailChange", "verifyEmail"}
+BY_LINK = {"acceptInvitation", "confirmEmail", "resetPassword", "undoEmailChange", "verifyEmail"}
 ANA = {"email": "ana@example.com", "password": "correct horse battery"}
 
 

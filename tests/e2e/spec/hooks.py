@@ -28,7 +28,7 @@ PARTICULAR = {
 }
 # Of requests: what may be left out, and may be null then, but for changes where null says more.
 OPTIONAL = {
-    *("delivery", "refreshToken"),
+    *("delivery", "remember", "refreshToken", "password", "role", "isVerified", "isDisabled"),
     *("label", "line2", "postalCode", "region", "phone", "isDefault"),
 }
 CHANGES = {"updateProfile", "updateAddress"}
@@ -40,8 +40,6 @@ COOKIES = ("token", "refreshToken", "csrfToken")
 ENDING = {"login", "register", "logout", "logoutAll", "revokeSession"}
 # Nor is the account: they are tried on one that was made for it.
 CHANGING = {"changeEmail", "changePassword", "deleteAccount"}
-# Fields that may be left out.
-OPTIONAL = ("delivery", "remember", "refreshToken", "password", "role", "isVerified", "isDisabled")
 
 numbers = itertools.count()
 

@@ -3,8 +3,10 @@
 use poem_openapi::types::Example;
 use uuid::Uuid;
 
+use super::invitations::{Invitation, InvitationList, NewInvitation};
 use super::types::{AdminUser, AdminUserList, AuditEvent, AuditEventList, NewUser, UserChanges};
-use crate::domain::id::UserId;
+use crate::domain::id::{OneTimeId, UserId};
+use crate::domain::one_time::Purpose;
 use crate::domain::time::Timestamp;
 use crate::http::api::events::EventDetail;
 use crate::http::api::examples::{REGISTERED, USED};
@@ -59,6 +61,37 @@ impl Example for NewUser {
 impl Example for UserChanges {
     fn example() -> Self {
         Self { role: None, is_verified: None, is_disabled: Some(true) }
+    }
+}
+
+/// Of an invitation, for parameters too.
+pub(super) fn invitation_id() -> Uuid {
+    OneTimeId::new(MADE, &[0x7e, 0x13, 0xa9, 0x60, 0x2c, 0x5b, 0xd4, 0x18, 0x33, 7]).0
+}
+
+impl Example for Invitation {
+    fn example() -> Self {
+        Self {
+            id: invitation_id(),
+            email: "cleo@example.com".to_owned(),
+            role: Role::User,
+            invited_by: Some(admin_id()),
+            created_at: Time(MADE),
+            expires_at: Time(MADE.plus(Purpose::AcceptInvitation.life())),
+        }
+    }
+}
+
+impl Example for InvitationList {
+    fn example() -> Self {
+        let next_cursor = Some(OneTimeId(invitation_id()).to_text());
+        Self { invitations: vec![Invitation::example()], next_cursor }
+    }
+}
+
+impl Example for NewInvitation {
+    fn example() -> Self {
+        Self { email: "cleo@example.com".to_owned(), role: None }
     }
 }
 

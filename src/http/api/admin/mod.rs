@@ -5,10 +5,12 @@
 
 mod audit;
 mod examples;
+mod invitations;
 mod sessions;
 mod types;
 mod users;
 
 pub(in crate::http) use audit::AuditApi;
+pub(in crate::http) use invitations::InvitationsApi;
 pub(in crate::http) use sessions::UserSessionsApi;
 pub(in crate::http) use users::UsersApi;

@@ -125,7 +125,7 @@ impl From<UserChanges> for Changes {
     }
 }
 
-const fn role(role: Role) -> claims::Role {
+pub(super) const fn role(role: Role) -> claims::Role {
     match role {
         Role::User => claims::Role::User,
         Role::Admin => claims::Role::Admin,
