@@ -54,7 +54,7 @@ pub enum About {
         /// What the link holds.
         undo: OneTimeId,
     },
-    /// A sign-in from a device that was not seen before.
+    /// A sign-in from a device, or a place, that was not seen before.
     NewDevice {
         /// Such as `Firefox on Linux`, or empty.
         device: String,

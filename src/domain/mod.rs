@@ -16,7 +16,11 @@ pub mod avatar;
 #[cfg(feature = "server")]
 pub mod device;
 #[cfg(feature = "server")]
+pub mod gate;
+#[cfg(feature = "server")]
 pub mod mail;
+#[cfg(feature = "server")]
+pub mod mark;
 #[cfg(feature = "server")]
 pub mod one_time;
 #[cfg(feature = "server")]

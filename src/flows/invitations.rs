@@ -99,14 +99,21 @@ pub async fn accept(
 ) -> Result<Issued, Refusal> {
     is_open(app)?;
     let now = app.clock.now();
-    app.throttles.redeem(visitor.address, now).map_err(Refusal::TooManyAttempts)?;
-    let id = app.keys.open_one_time(token).ok_or(Refusal::InvalidToken)?;
-    // Before a password is hashed for it.
-    app.store.find_invitation(id, now).await?.ok_or(Refusal::InvalidToken)?;
-    let hash = app.hasher.hash(password, random(&*app.entropy)?).await?;
     let user = UserId::new(now.wall, &random(&*app.entropy)?);
     let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
-    match app.store.accept_invitation(id, user, hash, opening.new.clone(), now).await? {
+    let id = app.keys.open_one_time(token);
+    let counted = app.throttles.redeem(id, visitor.address, now);
+    let counted = counted.map_err(Refusal::TooManyAttempts)?;
+    let id = id.ok_or(Refusal::InvalidToken)?;
+    let accepting = async {
+        // Before a password is hashed for it.
+        if app.store.find_invitation(id, now).await?.is_none() {
+            return Ok(Accepted::Invalid);
+        }
+        let hash = app.hasher.hash(password, random(&*app.entropy)?).await?;
+        app.store.accept_invitation(id, user, hash, opening.new.clone(), now).await
+    };
+    match counted.unless_fault(accepting.await)? {
         Accepted::Invalid => Err(Refusal::InvalidToken),
         Accepted::EmailTaken => Err(Refusal::EmailTaken),
         Accepted::Done(started) => {

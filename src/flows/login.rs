@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::evenly::Evenly;
 use super::mint::{Issued, Opening};
+use super::throttles;
 use crate::app::App;
 use crate::clock::random;
 use crate::crypto::hasher::Match;
@@ -33,7 +34,7 @@ pub struct Visitor {
 /// Why a sign-in was refused.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Too many failed logins for this account.
+    /// Too many failed logins for this account, or from this address.
     TooManyAttempts(RetryAfter),
     /// Unknown address or wrong password; which one is not told.
     InvalidCredentials,
@@ -60,7 +61,7 @@ pub async fn login(
 ) -> Result<Issued, Refusal> {
     let started = Evenly::start();
     let now = app.clock.now();
-    let attempt = app.throttles.login(&email, visitor.address, now);
+    let attempt = throttles::login(app, &email, visitor.address, &visitor.client, now).await?;
     let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
     let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     // Between the check and the start the account may have changed: another login has stored

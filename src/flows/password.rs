@@ -18,7 +18,7 @@ use crate::store::{Account, Changed};
 /// Why it was refused.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Too many wrong passwords for this account.
+    /// Too many wrong passwords for this account from this address, or in this session.
     TooManyAttempts(RetryAfter),
     /// The current password is another one.
     WrongPassword,
@@ -72,7 +72,7 @@ pub async fn delete_account(
 }
 
 /// The caller's account, if the password is theirs. Counts as an attempt to sign in: whoever has
-/// found an open browser is not to guess on.
+/// found an open browser is not to guess on. But nobody else can use up the owner's attempts.
 pub(super) async fn confirm(
     app: &App,
     caller: &Caller,
@@ -82,7 +82,8 @@ pub(super) async fn confirm(
 ) -> Result<Account, Refusal> {
     let account = app.store.find_account(caller.user_id()).await?;
     let account = account.ok_or(Refusal::SessionExpired)?;
-    let attempt = app.throttles.login(&account.user.email, address, now);
+    let (email, session) = (&account.user.email, caller.session_id());
+    let attempt = app.throttles.confirm(email, session, address, now);
     let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
     match app.hasher.verify(password, Some(account.password_hash.clone())).await? {
         Match::Wrong => {

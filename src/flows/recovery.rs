@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::authenticate::Caller;
 use super::evenly::evenly;
 use super::password;
+use super::throttles::{self, Counted};
 use crate::app::App;
 use crate::clock::random;
 use crate::domain::account::Email;
@@ -48,9 +49,11 @@ pub struct Visitor {
 /// there is one.
 pub async fn forgot_password(app: &App, email: Email, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
-    app.throttles.mail(&email, visitor.address, now).map_err(Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    Ok(evenly(app.store.request_password_reset(email, token, visitor.client, now)).await?)
+    let counted = throttles::mail(app, &email, visitor.address, &visitor.client, now).await?;
+    let counted = counted.map_err(Refusal::TooManyAttempts)?;
+    let asked = evenly(app.store.request_password_reset(email, token, visitor.client, now)).await;
+    Ok(counted.unless_fault(asked)?)
 }
 
 /// Sets another password by a link, and ends all sessions. Nobody is signed in by it.
@@ -61,25 +64,31 @@ pub async fn reset_password(
     visitor: Visitor,
 ) -> Result<(), Refusal> {
     let now = app.clock.now();
-    let id = open(app, token, Purpose::ResetPassword, visitor.address, now).await?;
-    let hash = app.hasher.hash(new, random(&*app.entropy)?).await?;
-    settle(app.store.reset_password(id, hash, visitor.client, now).await?)
+    let salt = random(&*app.entropy)?;
+    let (id, counted) = open(app, token, Purpose::ResetPassword, visitor.address, now).await?;
+    let reset = async {
+        let hash = app.hasher.hash(new, salt).await?;
+        app.store.reset_password(id, hash, visitor.client, now).await
+    };
+    settle(counted.unless_fault(reset.await)?)
 }
 
 /// Has a link to verify the address sent, if it has an account that is not verified. Nobody learns
 /// whether it has.
 pub async fn resend_verification(app: &App, email: Email, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
-    app.throttles.mail(&email, visitor.address, now).map_err(Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    Ok(evenly(app.store.request_verification(email, token, now)).await?)
+    let counted = throttles::mail(app, &email, visitor.address, &visitor.client, now).await?;
+    let counted = counted.map_err(Refusal::TooManyAttempts)?;
+    let asked = evenly(app.store.request_verification(email, token, now)).await;
+    Ok(counted.unless_fault(asked)?)
 }
 
 /// Verifies an address by a link.
 pub async fn verify_email(app: &App, token: &str, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
-    let id = open(app, token, Purpose::VerifyEmail, visitor.address, now).await?;
-    settle(app.store.verify_email(id, visitor.client, now).await?)
+    let (id, counted) = open(app, token, Purpose::VerifyEmail, visitor.address, now).await?;
+    settle(counted.unless_fault(app.store.verify_email(id, visitor.client, now).await)?)
 }
 
 /// Has a link sent to a new address for the caller's account. Asks for the password.
@@ -92,27 +101,27 @@ pub async fn request_email_change(
 ) -> Result<(), password::Refusal> {
     let now = app.clock.now();
     let account = password::confirm(app, caller, password, visitor.address, now).await?;
-    let limited = app.throttles.mail(&new, visitor.address, now);
-    limited.map_err(password::Refusal::TooManyAttempts)?;
     let token = new_token(app, now)?;
-    let asked = app.store.request_email_change(account, new, token, visitor.client, now);
-    let asked = evenly(asked).await?;
-    asked.then_some(()).ok_or(password::Refusal::SessionExpired)
+    let counted = throttles::mail(app, &new, visitor.address, &visitor.client, now).await?;
+    let counted = counted.map_err(password::Refusal::TooManyAttempts)?;
+    let asked =
+        evenly(app.store.request_email_change(account, new, token, visitor.client, now)).await;
+    counted.unless_fault(asked)?.then_some(()).ok_or(password::Refusal::SessionExpired)
 }
 
 /// Changes the address of an account by a link that was sent to the new one.
 pub async fn change_email(app: &App, token: &str, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
-    let id = open(app, token, Purpose::ChangeEmail, visitor.address, now).await?;
     let undo = new_token(app, now)?;
-    settle(app.store.change_email(id, undo, visitor.client, now).await?)
+    let (id, counted) = open(app, token, Purpose::ChangeEmail, visitor.address, now).await?;
+    settle(counted.unless_fault(app.store.change_email(id, undo, visitor.client, now).await)?)
 }
 
 /// Gives an account its former address back by a link that was sent there, and ends all sessions.
 pub async fn undo_email_change(app: &App, token: &str, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
-    let id = open(app, token, Purpose::UndoEmailChange, visitor.address, now).await?;
-    settle(app.store.undo_email_change(id, visitor.client, now).await?)
+    let (id, counted) = open(app, token, Purpose::UndoEmailChange, visitor.address, now).await?;
+    settle(counted.unless_fault(app.store.undo_email_change(id, visitor.client, now).await)?)
 }
 
 /// The id of a one-time token to be made.
@@ -122,17 +131,21 @@ pub(super) fn new_token(app: &App, now: Now) -> Result<OneTimeId, Fault> {
 
 /// Opens a token that is good at the moment. What is made up is refused before the database is asked,
 /// and before a password is hashed for it.
-async fn open(
-    app: &App,
+async fn open<'a>(
+    app: &'a App,
     token: &str,
     purpose: Purpose,
     address: Option<IpAddr>,
     now: Now,
-) -> Result<OneTimeId, Refusal> {
-    app.throttles.redeem(address, now).map_err(Refusal::TooManyAttempts)?;
-    let id = app.keys.open_one_time(token).ok_or(Refusal::InvalidToken)?;
-    let is_good = app.store.is_good(id, purpose, now).await?;
-    is_good.then_some(id).ok_or(Refusal::InvalidToken)
+) -> Result<(OneTimeId, Counted<'a>), Refusal> {
+    let id = app.keys.open_one_time(token);
+    let counted = app.throttles.redeem(id, address, now).map_err(Refusal::TooManyAttempts)?;
+    let id = id.ok_or(Refusal::InvalidToken)?;
+    match app.store.is_good(id, purpose, now).await {
+        Ok(true) => Ok((id, counted)),
+        Ok(false) => Err(Refusal::InvalidToken),
+        Err(fault) => Ok(counted.unless_fault(Err(fault))?),
+    }
 }
 
 fn settle(redeemed: Redeemed) -> Result<(), Refusal> {

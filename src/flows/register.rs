@@ -4,6 +4,7 @@ use super::evenly::evenly;
 use super::login::Visitor;
 use super::mint::{Issued, Opening};
 use super::recovery::new_token;
+use super::throttles;
 use crate::app::App;
 use crate::clock::random;
 use crate::config::Registration;
@@ -56,11 +57,11 @@ pub async fn register(
         return Err(Refusal::Closed);
     }
     let now = app.clock.now();
-    app.throttles.register(visitor.address, now).map_err(Refusal::TooManyAttempts)?;
-    let address = visitor.address;
+    let counted = app.throttles.register(&email, visitor.address, now);
+    let counted = counted.map_err(Refusal::TooManyAttempts)?;
     let outcome = create(app, email, password, visitor, now).await;
     if matches!(outcome, Err(Refusal::Internal(_))) {
-        app.throttles.refund_register(address, now);
+        counted.take_back();
     }
     outcome
 }
@@ -92,8 +93,6 @@ async fn create(
 
 /// Makes an account that has yet to be verified. Who asks does not learn whether it was there before.
 async fn pend(app: &App, new: NewUser, visitor: Visitor, now: Now) -> Result<Registered, Refusal> {
-    let limited = app.throttles.mail(&new.email, visitor.address, now);
-    limited.map_err(Refusal::TooManyAttempts)?;
     let user = User {
         id: new.id,
         email: new.email.clone(),
@@ -104,6 +103,9 @@ async fn pend(app: &App, new: NewUser, visitor: Visitor, now: Now) -> Result<Reg
         updated_at: now.wall,
     };
     let token = new_token(app, now)?;
-    evenly(app.store.register_unverified(new, token, visitor.client, now)).await?;
+    let counted = throttles::mail(app, &user.email, visitor.address, &visitor.client, now).await?;
+    let counted = counted.map_err(Refusal::TooManyAttempts)?;
+    let made = evenly(app.store.register_unverified(new, token, visitor.client, now)).await;
+    counted.unless_fault(made)?;
     Ok(Registered::Pending(user))
 }

@@ -1,68 +1,149 @@
-//! The limits on attempts that are in force.
+//! The limits on attempts that are in force, and who is not held to that of an account.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::app::App;
 use crate::domain::account::Email;
-use crate::domain::throttle::{Limit, RetryAfter, Throttle, address_bucket};
+use crate::domain::gate::{Admission, Gate, Key, Keys, Limits};
+use crate::domain::id::{OneTimeId, SessionId};
+use crate::domain::mark::DeviceMark;
+use crate::domain::session::Client;
+use crate::domain::throttle::{Limit, RetryAfter, Throttle};
 use crate::domain::time::Now;
+use crate::fault::Fault;
 
-const MINUTE: i64 = 60_000;
+const QUARTER: i64 = 15 * 60_000;
+const HOUR: i64 = 60 * 60_000;
 
-/// Failed logins for one account from one address.
-const LOGIN_PAIR: Limit = Limit { attempts: 10, window_ms: 15 * MINUTE };
-/// Failed logins for one account from anywhere.
-const LOGIN_ACCOUNT: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
-/// Registrations from one address.
-const REGISTER: Limit = Limit { attempts: 20, window_ms: 60 * MINUTE };
+/// Failed logins.
+const LOGIN: Limits = Limits {
+    pair: Limit { attempts: 10, window_ms: QUARTER },
+    account: Some(Limit { attempts: 100, window_ms: QUARTER }),
+    address: Limit { attempts: 300, window_ms: QUARTER },
+};
 
-/// Mails to one address, and those that are asked for from one.
-const MAIL_ACCOUNT: Limit = Limit { attempts: 5, window_ms: 60 * MINUTE };
-const MAIL: Limit = Limit { attempts: 30, window_ms: 60 * MINUTE };
-/// Links that are tried from one address.
-const REDEEM: Limit = Limit { attempts: 100, window_ms: 15 * MINUTE };
+/// Wrong passwords of somebody who is signed in, per session: whoever has stolen one is not to guess
+/// from many addresses. What is counted for the account and the address counts as well.
+const CONFIRM: Limit = Limit { attempts: 10, window_ms: QUARTER };
 
-/// How many keys each limit remembers: tens of MiB at the very most, whatever is thrown at it.
-const CAPACITY: usize = 50_000;
+/// Mails that somebody asks for.
+const MAIL: Limits = Limits {
+    pair: Limit { attempts: 5, window_ms: HOUR },
+    account: Some(Limit { attempts: 20, window_ms: HOUR }),
+    address: Limit { attempts: 30, window_ms: HOUR },
+};
 
-/// An account, as a key of fixed size.
-type AccountKey = [u8; 32];
+/// Registrations.
+const REGISTER: Limits = Limits {
+    pair: Limit { attempts: 10, window_ms: HOUR },
+    account: None,
+    address: Limit { attempts: 20, window_ms: HOUR },
+};
+
+/// Links that are tried; each stands for its account. Nobody guesses one: this bounds the work, and
+/// leaves room for a link that is sent many times at once, by a person who is told what is wrong with it.
+const REDEEM: Limits = Limits {
+    pair: Limit { attempts: 50, window_ms: QUARTER },
+    account: None,
+    address: Limit { attempts: 100, window_ms: QUARTER },
+};
+
+/// How many keys each limit remembers.
+///
+/// There are eleven limits, of 7.2 MiB each at the most: 80 MiB, whatever is thrown at them.
+///
+/// It is also what it costs to have a counter forgotten before its time: so many attempts under other
+/// keys. For the hundred failed logins of an account these are 28,672 failed logins, each of which
+/// has a password hashed here, from at least 96 addresses: 287 for each guess that is gained. For the
+/// twenty mails of an account they are as many requests, from at least 956 addresses: 1,434 for each
+/// mail. The counter of an address goes only for so many other addresses.
+const CAPACITY: usize = 28_672;
+const _: () = assert!(11 * Throttle::<Key>::most_bytes(CAPACITY) <= 80 << 20);
 
 /// Counts attempts, in memory.
 pub struct Throttles(Option<Mutex<Tables>>);
 
 struct Tables {
-    login_pair: Throttle<(AccountKey, IpAddr)>,
-    login_account: Throttle<AccountKey>,
-    register: Throttle<IpAddr>,
-    mail_account: Throttle<AccountKey>,
-    mail: Throttle<IpAddr>,
-    redeem: Throttle<IpAddr>,
+    login: Gate,
+    confirm: Throttle<Key>,
+    mail: Gate,
+    register: Gate,
+    redeem: Gate,
 }
 
-/// A counted login. It is taken back when it is dropped, unless it [failed](Self::failed): a
-/// success is none, nor is a fault of the server's or a client that went away.
-pub(super) struct LoginAttempt<'a> {
-    throttles: &'a Throttles,
-    pair: (AccountKey, IpAddr),
-    at: i64,
-    has_failed: bool,
+/// One kind of attempt.
+#[derive(Clone, Copy)]
+enum Kind {
+    Login,
+    Mail,
+    Register,
+    Redeem,
 }
 
-impl LoginAttempt<'_> {
-    /// The password was wrong.
-    pub(super) fn failed(mut self) {
-        self.has_failed = true;
+impl Tables {
+    const fn gate(&mut self, kind: Kind) -> &mut Gate {
+        match kind {
+            Kind::Login => &mut self.login,
+            Kind::Mail => &mut self.mail,
+            Kind::Register => &mut self.register,
+            Kind::Redeem => &mut self.redeem,
+        }
     }
 }
 
-impl Drop for LoginAttempt<'_> {
+/// An attempt that was counted.
+#[must_use]
+pub(super) struct Counted<'a> {
+    throttles: &'a Throttles,
+    kind: Kind,
+    keys: Keys,
+    admission: Admission,
+    at: i64,
+}
+
+impl Counted<'_> {
+    /// Gives back an outcome. A fault of the server's is held against nobody; all else counts, also
+    /// for a client that goes away before: what it has asked for may be done by then.
+    pub(super) fn unless_fault<T>(self, outcome: Result<T, Fault>) -> Result<T, Fault> {
+        outcome.inspect_err(|_| self.take_back())
+    }
+
+    /// It counts for nothing.
+    pub(super) fn take_back(self) {
+        if let Some(mut tables) = self.throttles.tables() {
+            tables.gate(self.kind).refund(&self.keys, self.admission, self.at);
+        }
+    }
+}
+
+/// A counted attempt to give a password. It is taken back when it is dropped, unless it
+/// [failed](Self::failed): a success is none, nor is a fault of the server's or a client that went away.
+pub(super) struct PasswordAttempt<'a>(Option<Guess<'a>>);
+
+enum Guess<'a> {
+    Login(Counted<'a>),
+    Confirm { throttles: &'a Throttles, pair: Key, session: Key, at: i64 },
+}
+
+impl PasswordAttempt<'_> {
+    /// The password was wrong.
+    pub(super) fn failed(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for PasswordAttempt<'_> {
     fn drop(&mut self) {
-        if !self.has_failed {
-            self.throttles.with((), |tables| {
-                tables.login_pair.refund(&self.pair, self.at);
-                tables.login_account.refund(&self.pair.0, self.at);
-            });
+        match self.0.take() {
+            Some(Guess::Login(counted)) => counted.take_back(),
+            Some(Guess::Confirm { throttles, pair, session, at }) => {
+                if let Some(mut tables) = throttles.tables() {
+                    tables.login.pair().refund(&pair, at);
+                    tables.confirm.refund(&session, at);
+                }
+            }
+            None => {}
         }
     }
 }
@@ -72,83 +153,157 @@ impl Throttles {
     pub fn new(on: bool) -> Self {
         Self(on.then(|| {
             Mutex::new(Tables {
-                login_pair: Throttle::new(LOGIN_PAIR, CAPACITY),
-                login_account: Throttle::new(LOGIN_ACCOUNT, CAPACITY),
-                register: Throttle::new(REGISTER, CAPACITY),
-                mail_account: Throttle::new(MAIL_ACCOUNT, CAPACITY),
-                mail: Throttle::new(MAIL, CAPACITY),
-                redeem: Throttle::new(REDEEM, CAPACITY),
+                login: Gate::new(LOGIN, CAPACITY),
+                confirm: Throttle::new(CONFIRM, CAPACITY),
+                mail: Gate::new(MAIL, CAPACITY),
+                register: Gate::new(REGISTER, CAPACITY),
+                redeem: Gate::new(REDEEM, CAPACITY),
             })
         }))
     }
 
-    fn with<T>(&self, unlimited: T, count: impl FnOnce(&mut Tables) -> T) -> T {
-        match &self.0 {
-            None => unlimited,
-            Some(tables) => count(&mut tables.lock().unwrap_or_else(PoisonError::into_inner)),
+    fn tables(&self) -> Option<MutexGuard<'_, Tables>> {
+        self.0.as_ref().map(|tables| tables.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn count(&self, kind: Kind, keys: Keys, now: Now) -> Result<Counted<'_>, RetryAfter> {
+        let at = now.steady.as_millis();
+        let admission = match self.tables() {
+            Some(mut tables) => tables.gate(kind).attempt(&keys, at)?,
+            None => Admission::Granted,
+        };
+        Ok(Counted { throttles: self, kind, keys, admission, at })
+    }
+
+    /// Counts a wrong password of somebody who is signed in, before it is known to be one. The limit
+    /// that others can reach, that of the account, does not hold for them.
+    pub(super) fn confirm(
+        &self,
+        email: &Email,
+        session: SessionId,
+        address: Option<IpAddr>,
+        now: Now,
+    ) -> Result<PasswordAttempt<'_>, RetryAfter> {
+        let Some(mut tables) = self.tables() else { return Ok(PasswordAttempt(None)) };
+        let at = now.steady.as_millis();
+        let session = *session.0.as_bytes();
+        let Some(about) = keys(email, address).account else { return Ok(PasswordAttempt(None)) };
+        let waits = [tables.login.pair().wait(&about.pair, at), tables.confirm.wait(&session, at)];
+        if let Some(longer) = waits.into_iter().flatten().max_by_key(|wait| wait.ms) {
+            return Err(longer);
         }
+        tables.login.pair().attempt(about.pair, at)?;
+        tables.confirm.attempt(session, at)?;
+        Ok(PasswordAttempt(Some(Guess::Confirm { throttles: self, pair: about.pair, session, at })))
     }
 
-    /// Counts a login before its outcome is known, so that a burst cannot slip through.
-    pub(super) fn login(
+    /// Counts the use of a link. One that is made up is of no account.
+    pub(super) fn redeem(
         &self,
-        email: &Email,
+        link: Option<OneTimeId>,
         address: Option<IpAddr>,
         now: Now,
-    ) -> Result<LoginAttempt<'_>, RetryAfter> {
-        let account = account_key(email);
-        let pair = (account, bucket(address));
-        let at = now.steady.as_millis();
-        self.with(Ok(()), |tables| {
-            tables.login_pair.attempt(pair, at)?;
-            tables
-                .login_account
-                .attempt(account, at)
-                .inspect_err(|_| tables.login_pair.refund(&pair, at))
-        })?;
-        Ok(LoginAttempt { throttles: self, pair, at, has_failed: false })
-    }
-
-    /// Counts a request for a mail, whether or not one is sent.
-    pub(super) fn mail(
-        &self,
-        email: &Email,
-        address: Option<IpAddr>,
-        now: Now,
-    ) -> Result<(), RetryAfter> {
-        let (account, from) = (account_key(email), bucket(address));
-        let at = now.steady.as_millis();
-        self.with(Ok(()), |tables| {
-            tables.mail.attempt(from, at)?;
-            tables.mail_account.attempt(account, at).inspect_err(|_| {
-                tables.mail.refund(&from, at);
-            })
-        })
-    }
-
-    /// Counts the use of a link.
-    pub(super) fn redeem(&self, address: Option<IpAddr>, now: Now) -> Result<(), RetryAfter> {
-        self.with(Ok(()), |tables| tables.redeem.attempt(bucket(address), now.steady.as_millis()))
+    ) -> Result<Counted<'_>, RetryAfter> {
+        let link = link.map(|id| *id.0.as_bytes());
+        self.count(Kind::Redeem, Keys::of(link.as_ref().map(<[u8; 16]>::as_slice), address), now)
     }
 
     /// Counts a registration.
-    pub(super) fn register(&self, address: Option<IpAddr>, now: Now) -> Result<(), RetryAfter> {
-        self.with(Ok(()), |tables| tables.register.attempt(bucket(address), now.steady.as_millis()))
-    }
-
-    /// Takes a counted registration back.
-    pub(super) fn refund_register(&self, address: Option<IpAddr>, now: Now) {
-        self.with((), |tables| {
-            tables.register.refund(&bucket(address), now.steady.as_millis());
-        });
+    pub(super) fn register(
+        &self,
+        email: &Email,
+        address: Option<IpAddr>,
+        now: Now,
+    ) -> Result<Counted<'_>, RetryAfter> {
+        self.count(Kind::Register, keys(email, address), now)
     }
 }
 
-fn account_key(email: &Email) -> AccountKey {
-    *blake3::hash(email.as_str().as_bytes()).as_bytes()
+/// Counts a login before its outcome is known, so that a burst cannot slip through.
+pub(super) async fn login<'a>(
+    app: &'a App,
+    email: &Email,
+    address: Option<IpAddr>,
+    client: &Client,
+    now: Now,
+) -> Result<Result<PasswordAttempt<'a>, RetryAfter>, Fault> {
+    let counted = unless_unknown(app, Kind::Login, email, address, client, now).await?;
+    Ok(counted.map(|counted| PasswordAttempt(Some(Guess::Login(counted)))))
 }
 
-/// Strangers without an address share one bucket.
-fn bucket(address: Option<IpAddr>) -> IpAddr {
-    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address_bucket)
+/// Counts a request for a mail, whether or not one is sent.
+pub(super) async fn mail<'a>(
+    app: &'a App,
+    email: &Email,
+    address: Option<IpAddr>,
+    client: &Client,
+    now: Now,
+) -> Result<Result<Counted<'a>, RetryAfter>, Fault> {
+    unless_unknown(app, Kind::Mail, email, address, client, now).await
+}
+
+/// Counts an attempt. When only the limit of the account is reached, which anybody can do from
+/// anywhere, it goes on from a device that has signed in on the account before. An account that does
+/// not exist has no such devices, and that is all the difference.
+async fn unless_unknown<'a>(
+    app: &'a App,
+    kind: Kind,
+    email: &Email,
+    address: Option<IpAddr>,
+    client: &Client,
+    now: Now,
+) -> Result<Result<Counted<'a>, RetryAfter>, Fault> {
+    let counted = match app.throttles.count(kind, keys(email, address), now) {
+        Ok(counted) => counted,
+        Err(wait) => return Ok(Err(wait)),
+    };
+    let Admission::UnlessKnown(wait) = counted.admission else { return Ok(Ok(counted)) };
+    // A visitor who goes away meanwhile has been counted: nobody looks without an attempt.
+    let known = app.store.knows_device(email.clone(), DeviceMark::of(client)).await;
+    match known {
+        Ok(true) => Ok(Ok(counted)),
+        Ok(false) => {
+            counted.take_back();
+            Ok(Err(wait))
+        }
+        Err(fault) => counted.unless_fault(Err(fault)),
+    }
+}
+
+fn keys(email: &Email, address: Option<IpAddr>) -> Keys {
+    Keys::of(Some(email.as_str().as_bytes()), address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Timestamp;
+
+    impl Tables {
+        fn bytes(&self) -> usize {
+            let gates = [&self.login, &self.mail, &self.register, &self.redeem];
+            gates.map(Gate::bytes).iter().sum::<usize>() + self.confirm.bytes()
+        }
+    }
+
+    /// Half as many keys again as there is room for, in every table.
+    #[test]
+    fn a_flood_of_invented_keys_takes_eighty_mebibytes_at_the_most() {
+        let throttles = Throttles::new(true);
+        let now = Now { wall: Timestamp::from_millis(0), steady: Timestamp::from_millis(0) };
+        for number in 0..u32::try_from(CAPACITY * 3 / 2).unwrap() {
+            let email = Email::parse(&format!("{number}@example.com")).unwrap();
+            let address = Some(IpAddr::from(number.to_be_bytes()));
+            let id = uuid::Uuid::from_u128(number.into());
+            for kind in [Kind::Login, Kind::Mail] {
+                throttles.count(kind, keys(&email, address), now).map(drop).unwrap();
+            }
+            throttles.register(&email, address, now).map(drop).unwrap();
+            throttles.redeem(Some(OneTimeId(id)), address, now).map(drop).unwrap();
+            throttles.confirm(&email, SessionId(id), address, now).unwrap().failed();
+        }
+        let bytes = throttles.tables().unwrap().bytes();
+        assert!(bytes < 80 << 20, "{bytes}");
+        assert!(bytes > 40 << 20, "{bytes}: there is less to fear than is said");
+    }
 }

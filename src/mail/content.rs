@@ -148,7 +148,7 @@ impl Pen<'_> {
 
     fn new_device(&self, device: &str, ip: &str, at: Timestamp) -> Said {
         let what = format!(
-            "Your account at {} was used to sign in from a device that was not seen before.",
+            "Your account at {} was used to sign in from a device or place that was not seen before.",
             self.site
         );
         let not_you = format!(
@@ -157,7 +157,7 @@ impl Pen<'_> {
             self.home
         );
         let facts = place_and_time(device, ip, at);
-        ("A sign-in from a new device", vec![text(what), facts, text(not_you)])
+        ("A sign-in from a new device or place", vec![text(what), facts, text(not_you)])
     }
 
     fn refresh_token_reused(&self, device: &str, ip: &str, at: Timestamp) -> Said {

@@ -4,6 +4,7 @@
 //! - `writer`: the one thread that writes, in group commits. Nothing else opens a transaction.
 //! - `rotation`: the rotation transaction, whole, in one file.
 //! - `sessions`, `users`, `directory`, `import`, `audit`, `trail`, `upkeep`: the other operations.
+//! - `devices`: from where an account has signed in.
 //! - `profiles`, `addresses`: what users say about themselves.
 //! - `dossier`: all that is kept about one user, in one snapshot.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
@@ -14,6 +15,7 @@
 mod addresses;
 mod audit;
 mod checkpoint;
+mod devices;
 mod directory;
 mod dossier;
 mod import;

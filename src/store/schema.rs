@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_one_time_tokens.sql"),
     include_str!("migrations/0005_audit.sql"),
     include_str!("migrations/0006_invitations.sql"),
+    include_str!("migrations/0007_devices.sql"),
 ];
 
 static LADDER: LazyLock<Migrations<'_>> =

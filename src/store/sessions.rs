@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
 use super::audit::{By, Event};
+use super::devices;
 use super::revocations::{Revocation, Standing};
 use super::users;
 use super::writer::Work;
@@ -69,7 +70,8 @@ pub(super) enum Which {
 impl Store {
     /// Starts a session, if the account is still as it was when its password was checked: not
     /// disabled, and `password_hash` unchanged. With `rehashed`, the password's hash at the
-    /// current costs, that replaces the old one. `None` when the account is no longer so.
+    /// current costs, that replaces the old one. The owner is written to when the device is not one
+    /// of those that the account has. `None` when the account is no longer so.
     pub async fn start_session(
         &self,
         user: UserId,
@@ -89,6 +91,7 @@ impl Store {
             if let Some(hash) = rehashed {
                 users::replace_hash(work.sql, user, &hash)?;
             }
+            devices::announce(work, &account.user, &new.client, now)?;
             start(work, account.user, &new, now).map(Some)
         })
         .await
@@ -256,6 +259,7 @@ pub(super) fn start(
             session.client.ip,
             session.client.user_agent,
         ])?;
+    devices::see(work, user.id, &new.client, now)?;
     work.audit(Event::SignedIn, Some(user.id), Some(session.id), &new.client, now)?;
     Ok(Started { session, user })
 }

@@ -52,7 +52,7 @@ async fn a_link_that_has_expired_is_not_sent_and_news_are() {
     );
     let news = [
         "Your password was changed",
-        "A sign-in from a new device",
+        "A sign-in from a new device or place",
         "You were signed out, to be safe",
     ];
     for (outage, links) in [

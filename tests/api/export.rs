@@ -71,6 +71,10 @@ const KEPT: &[(&str, Result<&str, &str>)] = &[
     ("audit.user_agent", Ok("/events/0/userAgent")),
     ("audit.detail", Ok("/events/3/detail/role")),
     ("audit.actor_id", Ok("/events/0/byAdmin")),
+    (
+        "devices.*",
+        Err("a mark that tells nothing; the sign-ins that it comes of are in the events"),
+    ),
     ("invitations.*", Err("of somebody who has no account yet")),
     ("outbox.*", Err("gone when the letter is: the user has it")),
     ("one_time_tokens.*", Err("proves who somebody is, and is gone when the link is")),

@@ -17,6 +17,7 @@ mod advisories;
 mod cookies;
 mod csrf;
 mod dead_links;
+mod devices;
 mod edge;
 mod endings;
 mod enumeration;

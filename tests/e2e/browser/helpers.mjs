@@ -1,7 +1,7 @@
 // What the stories share: a server of their own, a browser of their own, bounded polling.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,9 +9,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 import { chromium } from "playwright-core";
 
+const run = promisify(execFile);
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const OUTPUT = here("../output/");
 const BINARY = process.env.DOORWARD_BIN ?? here("../../../target/release/doorward");
@@ -21,8 +23,9 @@ const STOP_LIMIT = 15_000;
 
 export const PASSWORD = "correct horse battery staple";
 
-/// A browser and a server of the test's own, and where that keeps its letters: `{ browser, url, mail }`. `settings` are configuration
-/// keys, such as `{ access_token_ttl: "3s" }`. Both are stopped when the test is over.
+/// A browser and a server of the test's own, where that keeps its letters, and a `doorward` at the
+/// shell beside it: `{ browser, url, mail, shell }`. `settings` are configuration keys, such as
+/// `{ access_token_ttl: "3s" }`. Both are stopped when the test is over.
 export async function start(t, settings = {}) {
   const browser = await startBrowser();
   let server;
@@ -35,7 +38,7 @@ export async function start(t, settings = {}) {
     }
   });
   server = await startDoorward(settings);
-  return { browser, url: server.url, mail: server.mail };
+  return { browser, ...server };
 }
 
 /// Starts a server on a free port, with a new data directory. `stop` ends it by SIGTERM, to
@@ -67,7 +70,9 @@ async function startDoorward(settings) {
     ]);
     const url = /^Doorward is ready on (http:\/\/127\.0\.0\.1:\d+) /.exec(line)?.[1];
     assert.ok(url, `it said: ${line}`);
-    return { url, mail: join(data, "mail"), stop };
+    const env = { PATH: process.env.PATH, ...environment(settings) };
+    const shell = (...words) => run(BINARY, [...words, "--data", data], { env });
+    return { url, mail: join(data, "mail"), shell, stop };
   } catch (cause) {
     child.kill("SIGKILL");
     await rm(data, { recursive: true, force: true });

@@ -8,6 +8,7 @@ import {
 } from "./helpers.mjs";
 
 const ANA = "ana@example.com";
+const BEN = "ben@example.com";
 const NEW_ADDRESS = "ana.maria@example.com";
 const NEW = "staple, upright and shiny";
 
@@ -175,7 +176,22 @@ test("an address is changed, and changed back", { timeout: 60_000 }, async (t) =
   phone.neverComplained();
 });
 
-test("an invitation is accepted", { timeout: 60_000 }, async (t) => {
+test("an invitation from the shell makes an account", { timeout: 60_000 }, async (t) => {
+  const { browser, url, mail, shell } = await start(t, { registration: "invite" });
+  const ben = await visitor(browser, url);
+  assert.equal((await ben.post("register", { email: BEN, password: PASSWORD })).status, 403);
+  await shell("user", "invite", BEN);
+  await ben.page.goto(await linkFrom(mail, BEN, "You are invited"));
+  await ben.page.getByLabel("Password", { exact: true }).fill(NEW);
+  const { status } = await ben.press("Make the account", "accept-invitation");
+  assert.equal(status, 201);
+  await ben.sees("Your account is made");
+  const me = await call(ben.page, "GET", "/api/auth/me");
+  assert.deepEqual([me.status, me.body.email, me.body.isVerified], [200, BEN, true]);
+  ben.neverComplained();
+});
+
+test("what the server says of an invitation is shown", { timeout: 60_000 }, async (t) => {
   const { browser, url } = await start(t);
   const ben = await visitor(browser, url);
   // The server's part is played: what counts here is what the page makes of its answers.
@@ -206,7 +222,7 @@ test("an invitation is accepted", { timeout: 60_000 }, async (t) => {
     await answers(409, { code: "email_taken" });
     await accept();
     await ben.sees("You have an account already");
-    await answers(400, { code: "invalid_token" });
+    await answers(403, { code: "invalid_token" });
     await accept();
     await ben.sees("This link is not valid any more");
   });
