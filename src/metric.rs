@@ -32,7 +32,7 @@ pub(crate) const WRITE_QUEUE: &str = "doorward_store_queue";
 pub(crate) const HASH_SECONDS: &str = "doorward_hash_seconds";
 /// Gauge: password hashes that wait.
 pub(crate) const HASH_QUEUE: &str = "doorward_hash_queue";
-/// Counter: mails tried, by `outcome` (`delivered`, `failed`, `given_up`).
+/// Counter: mails tried, by `outcome` (`delivered`, `dropped`, `failed`, `given_up`).
 pub(crate) const MAIL: &str = "doorward_mail_total";
 /// Gauge: mail that waits to be delivered.
 pub(crate) const MAIL_WAITING: &str = "doorward_mail_waiting";
@@ -82,7 +82,7 @@ pub(crate) fn describe() {
         (SESSIONS_ENDED, "Sessions ended, by reason."),
         (RESPONSES, "HTTP responses, by status."),
         (BATCH_FAULTS, "Group commits that failed as a whole."),
-        (MAIL, "Mails tried, by outcome."),
+        (MAIL, "Mails tried or dropped, by outcome."),
     ] {
         metrics::describe_counter!(counter, help);
     }

@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `serve.rs` | the server |
-//! | `user/`, `session.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `user/`, `session.rs`, `audit.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
 //! | `import.rs`, `export.rs` | users on their way in and out |
 //! | `data.rs` | opening the data directory for the time of one command |
 //! | `password.rs` | asking for a password |
@@ -13,6 +13,7 @@
 //!
 //! A command answers with the text that it has to say; [`run`] is the only one that prints it.
 
+mod audit;
 mod data;
 mod export;
 mod failure;
@@ -86,6 +87,9 @@ enum Command {
     /// See who is signed in, and sign them out
     #[command(subcommand)]
     Session(session::Command),
+    /// See what happened to accounts
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// See the mail that is not delivered, and try whether mail arrives
     #[command(subcommand)]
     Mail(mail::Command),
@@ -150,6 +154,7 @@ impl Place {
             Command::Serve { listen } => start(self.load(listen)?),
             Command::User(command) => command.run(self.configuration()?),
             Command::Session(command) => command.run(self.configuration()?),
+            Command::Audit(command) => command.run(self.configuration()?),
             Command::Import(import) => import.run(self.configuration()?),
             Command::Export { file } => export::run(self.configuration()?, file),
             Command::Mail(command) => command.run(self.configuration()?),

@@ -8,6 +8,7 @@ pub mod addresses;
 pub mod administration;
 pub mod authenticate;
 pub mod delivery;
+pub mod dossier;
 mod evenly;
 pub mod events;
 pub mod export;

@@ -6,6 +6,7 @@
 //! - `sessions`, `users`, `directory`, `import`, `audit`, `trail`, `upkeep`: the other operations.
 //! - `devices`: from where an account has signed in.
 //! - `profiles`, `addresses`: what users say about themselves.
+//! - `dossier`: all that is kept about one user, in one snapshot.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
 //! - `keys`: which keys there are, and which are retired.
@@ -17,6 +18,7 @@ mod audit;
 mod checkpoint;
 mod devices;
 mod directory;
+mod dossier;
 mod import;
 mod invitations;
 mod keys;
@@ -43,8 +45,9 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
 pub use addresses::{NewAddress, NotAdded, NotChanged};
-pub use audit::{By, Event};
+pub use audit::{By, Detail, Event};
 pub use directory::{Changed, Page, UserFilter};
+pub use dossier::Dossier;
 pub use invitations::{Accepted, Invitation};
 pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
@@ -144,6 +147,15 @@ impl Store {
         })
         .await
         .map_err(|error| Fault::internal("a database reader died").because(error))?
+    }
+
+    /// The same for several queries whose answers have to agree: all see one commit.
+    async fn read_snapshot<T: Send + 'static>(
+        &self,
+        queries: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        #[expect(clippy::disallowed_methods, reason = "it reads, and ends with a rollback")]
+        self.read(move |sql| queries(&*sql.unchecked_transaction()?)).await
     }
 }
 
