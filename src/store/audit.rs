@@ -56,6 +56,10 @@ pub enum Event {
     AddressRemoved,
     /// An account was brought along from elsewhere.
     Imported,
+    /// The database was backed up.
+    BackupMade,
+    /// The database was restored from a backup: what is before this was before the backup.
+    Restored,
 }
 
 /// Who does something, and from where.
@@ -103,6 +107,8 @@ impl Event {
         Self::AddressChanged,
         Self::AddressRemoved,
         Self::Imported,
+        Self::BackupMade,
+        Self::Restored,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -144,6 +150,8 @@ impl Event {
             Self::AddressChanged => "address_changed",
             Self::AddressRemoved => "address_removed",
             Self::Imported => "imported",
+            Self::BackupMade => "backup_made",
+            Self::Restored => "restored",
         }
     }
 }

@@ -1,0 +1,335 @@
+//! The database on its way back.
+//!
+//! What is restored is older than what clients hold. So in one transaction every session is ended,
+//! one-time tokens and mail that waits are removed, and the moment is noted before which access
+//! tokens were made that are refused: whoever comes back with a token from before signs in again, and
+//! is accused of nothing.
+//!
+//! All of that happens in a copy beside the database ([`stage`]), which then takes its place in one
+//! rename ([`exchange`]). Whenever this is broken off, the old database or the new one is there, whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, params};
+
+use super::audit::Event;
+use super::backup::Part;
+use super::check::{self, CheckError, Checked};
+use super::hold::Hold;
+use super::revocations::NOT_BEFORE;
+use super::schema::{self, OpenError, beside};
+use super::seal::{self, SealError};
+use super::writer::{self, Work};
+use crate::domain::session::{Client, EndReason};
+use crate::domain::time::Now;
+
+/// The files of SQLite's that belong to a database.
+const PARTS: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// What is restored.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Whether it must have the checksum of a backup. A database that another program has brought
+    /// back has none.
+    pub is_sealed: bool,
+    /// Whether the database of an earlier restore, that was put aside, may be written over.
+    pub may_replace_aside: bool,
+}
+
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// How many users there are.
+    pub users: usize,
+    /// How many sessions were ended.
+    pub sessions: usize,
+    /// How many one-time tokens were voided.
+    pub one_time_tokens: usize,
+    /// How much mail was removed that waited or was given up.
+    pub mails: usize,
+    /// The schema of the backup, if it was older than this binary's.
+    pub migrated_from: Option<usize>,
+    /// Where the database is that was there before, if there was one.
+    pub aside: Option<PathBuf>,
+    /// What was found in it that should not be so, but keeps nobody from using it.
+    pub flaws: Vec<Checked>,
+}
+
+/// Why nothing was restored; the database that was there is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The backup is not whole.
+    #[error("cannot restore {}: {source}", .file.display())]
+    Backup {
+        /// The backup.
+        file: PathBuf,
+        /// What is the matter.
+        source: SealError,
+    },
+    /// The backup is no database, or another program's, or a newer version's.
+    #[error(transparent)]
+    Unfit(#[from] CheckError),
+    /// The database in the backup is damaged, however whole the backup is.
+    #[error("cannot restore {}: the database in it is damaged: {what}", .file.display())]
+    Damaged {
+        /// The backup.
+        file: PathBuf,
+        /// What was found first.
+        what: String,
+    },
+    /// Another restore has put a database aside that would be written over.
+    #[error(
+        "{} is there, the database that an earlier restore has replaced: move it away, or let it be \
+         replaced with --force", .0.display()
+    )]
+    AsideIsTaken(PathBuf),
+    /// Some program has the database open.
+    #[error(
+        "{} is in use: stop every program that has it open, such as another doorward command, the \
+         sqlite3 shell or Litestream", .0.display()
+    )]
+    InUse(PathBuf),
+    /// The new database cannot be prepared.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file cannot be moved or written.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+type Steps<'a> = &'a mut dyn FnMut(&'static str);
+
+/// Puts what `source` holds in the place of the database at `path`, which is in the directory of
+/// `hold`.
+pub fn restore(
+    _hold: &Hold,
+    path: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+) -> Result<Restored, RestoreError> {
+    in_steps(path, source, now, progress, &mut |_| {})
+}
+
+/// The same; `step` is told what has just been done, each time when the files have changed.
+fn in_steps(
+    path: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+    step: Steps<'_>,
+) -> Result<Restored, RestoreError> {
+    if !source.may_replace_aside {
+        aside_is_free(path)?;
+    }
+    let staged = beside(path, ".restoring");
+    remove_with_parts(&staged)?;
+    let made = stage(path, &staged, source, now, progress, step).and_then(|restored| {
+        let aside = exchange(path, &staged, step)?;
+        Ok(Restored { aside, ..restored })
+    });
+    if made.is_err() {
+        let _ = remove_with_parts(&staged);
+    }
+    made
+}
+
+/// Makes the new database, whole and synced, in one file beside the old one.
+fn stage(
+    path: &Path,
+    staged: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+    step: Steps<'_>,
+) -> Result<Restored, RestoreError> {
+    copy(staged, source, progress)?;
+    step("copied");
+    progress(Part::Checking);
+    let found = check::check_copy(staged, source.file)?;
+    let flaws: Vec<_> = found.checks.into_iter().filter(|check| !check.found.is_empty()).collect();
+    if let Some(damage) = flaws.iter().find(|check| check.is_damage) {
+        let what = damage.found.first().cloned().unwrap_or_default();
+        return Err(RestoreError::Damaged { file: source.file.to_owned(), what });
+    }
+    let migrated_from = (found.schema < schema::NEWEST).then_some(found.schema);
+
+    let connection = schema::prepare(staged)?;
+    step("migrated");
+    let refused = |error| RestoreError::from(OpenError::database(path, error));
+    let (sessions, one_time_tokens, mails, users) =
+        writer::alone(&connection, |work| settle(work, now)).map_err(refused)?;
+    step("settled");
+    schema::single_file(&connection).map_err(refused)?;
+    drop(connection);
+    let synced = File::open(staged).and_then(|file| file.sync_all());
+    synced.map_err(|source| failed("sync", staged, source))?;
+    step("staged");
+    Ok(Restored { users, sessions, one_time_tokens, mails, migrated_from, aside: None, flaws })
+}
+
+fn copy(
+    staged: &Path,
+    source: Source<'_>,
+    progress: &mut dyn FnMut(Part),
+) -> Result<(), RestoreError> {
+    let file = source.file;
+    let of_backup = |source| RestoreError::Backup { file: file.to_owned(), source };
+    let size = fs::metadata(file).map_err(|error| of_backup(SealError::Read(error)))?.len();
+    let mut sink = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(staged)
+        .map_err(|source| failed("make", staged, source))?;
+    let mut progress = |done| progress(Part::Copying(done, size));
+    let copied = if source.is_sealed {
+        seal::unseal(file, &mut sink, &mut progress)
+    } else {
+        check::is_single(file)?;
+        seal::copy(file, &mut sink, &mut progress)
+    };
+    copied.map_err(of_backup)
+}
+
+/// What is different after a restore. How many sessions, one-time tokens, mails and users there were.
+fn settle(work: &mut Work<'_>, now: Now) -> rusqlite::Result<(usize, usize, usize, usize)> {
+    let sessions = work.sql.execute(
+        "UPDATE sessions SET ended_at = ?1, end_reason = ?2 WHERE ended_at IS NULL",
+        params![now.wall.as_millis(), EndReason::Restore.as_str()],
+    )?;
+    let one_time_tokens = work.sql.execute("DELETE FROM one_time_tokens", [])?;
+    // Most of it was delivered after the backup was made, and the links in it are void.
+    let mails = work.sql.execute("DELETE FROM outbox", [])?;
+    work.sql.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        params![NOT_BEFORE, now.wall.as_millis()],
+    )?;
+    work.audit(Event::Restored, None, None, &Client::default(), now)?;
+    let users: u32 = work.sql.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
+    Ok((sessions, one_time_tokens, mails, users as usize))
+}
+
+/// Puts the new database in the place of the old one, and that aside. No other process can open
+/// either meanwhile.
+fn exchange(path: &Path, staged: &Path, step: Steps<'_>) -> Result<Option<PathBuf>, RestoreError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let _lock = schema::lock(directory).map_err(|error| OpenError::directory(directory, error))?;
+    let aside = schema::aside(path);
+    let there = |file: &Path| file.try_exists().map_err(|source| failed("look for", file, source));
+    let old = if there(path)? {
+        remove_with_parts(&aside)?;
+        put_aside(path, &aside, step)?
+    } else {
+        // A restore was broken off, or there was nothing. A log without its database must not be
+        // taken for that of the new one.
+        move_parts(path, &aside, step)?;
+        None
+    };
+    fs::rename(staged, path).map_err(|source| failed("put in place", path, source))?;
+    step("in place");
+    sync(directory)?;
+    drop(old);
+    Ok(there(&aside)?.then_some(aside))
+}
+
+/// Makes the old database `aside`, too. While its connection is held, nobody can open it.
+fn put_aside(
+    path: &Path,
+    aside: &Path,
+    step: Steps<'_>,
+) -> Result<Option<Connection>, RestoreError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let connection = match schema::fold(path) {
+        Ok(connection) => Some(connection),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                return Err(RestoreError::InUse(path.to_owned()));
+            }
+            // That may be why it is restored. It goes as it is.
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => None,
+            _ => return Err(OpenError::database(path, error).into()),
+        },
+    };
+    step("folded");
+    // Both names are those of one file, until the new one takes the first. Not every file system
+    // can do that.
+    if connection.is_some() && fs::hard_link(path, aside).is_ok() {
+        step("linked");
+        sync(directory)?;
+        return Ok(connection);
+    }
+    fs::rename(path, aside).map_err(|source| failed("put aside", path, source))?;
+    step("put aside");
+    sync(directory)?;
+    move_parts(path, aside, step)?;
+    sync(directory)?;
+    Ok(connection)
+}
+
+/// Gives the log of the database at `from` to the one at `to`; the rest is of no use there.
+fn move_parts(from: &Path, to: &Path, step: Steps<'_>) -> Result<(), RestoreError> {
+    for end in PARTS {
+        let part = beside(from, end);
+        let moved = match end {
+            "-shm" => fs::remove_file(&part),
+            _ => fs::rename(&part, beside(to, end)),
+        };
+        gone_or(moved).map_err(|source| failed("put aside", &part, source))?;
+        step("part put aside");
+    }
+    Ok(())
+}
+
+/// What was put aside is kept, unless it is still the database itself: a restore was broken off.
+fn aside_is_free(path: &Path) -> Result<(), RestoreError> {
+    let aside = schema::aside(path);
+    let (Ok(kept), Ok(current)) = (fs::metadata(&aside), fs::metadata(path)) else {
+        return Ok(());
+    };
+    if (kept.dev(), kept.ino()) == (current.dev(), current.ino()) {
+        return Ok(());
+    }
+    Err(RestoreError::AsideIsTaken(aside))
+}
+
+fn remove_with_parts(path: &Path) -> Result<(), RestoreError> {
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let part = beside(path, end);
+        gone_or(fs::remove_file(&part)).map_err(|source| failed("remove", &part, source))?;
+    }
+    Ok(())
+}
+
+fn gone_or(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+fn sync(directory: &Path) -> Result<(), RestoreError> {
+    let synced = File::open(directory).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| failed("sync", directory, source))
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> RestoreError {
+    RestoreError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;
