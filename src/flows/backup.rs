@@ -6,8 +6,11 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::clock::{Clock, Entropy, NoEntropy, random};
-use crate::fault::Fault;
+use crate::fault::{Fault, FaultKind};
 use crate::store::{self, CheckError, Part, Sealed, Store};
+
+/// How often the record of it is tried, for two seconds each time.
+const TRIES: u32 = 15;
 
 /// What the flow works with.
 pub struct Parts<'a> {
@@ -93,8 +96,20 @@ async fn write(
     }
     let sealed = parts.store.seal(file).await?;
     // Before anybody can take it away.
-    parts.store.record_backup(parts.clock.now()).await?;
+    record(parts).await?;
     Ok(sealed)
+}
+
+/// A busy server leaves few gaps for another process to write in.
+async fn record(parts: &Parts<'_>) -> Result<(), Fault> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match parts.store.record_backup(parts.clock.now()).await {
+            Err(fault) if tries > 0 && fault.kind() == FaultKind::Unavailable => {}
+            done => return done,
+        }
+    }
 }
 
 /// A backup may be replaced by another one, if that is wanted; a database or a key may not.

@@ -118,6 +118,11 @@ pub fn check_file(
 
 /// Checks a database in one file that nobody changes, and that is called `name`.
 pub(super) fn check_copy(copy: &Path, name: &Path) -> Result<Report, CheckError> {
+    let (sql, schema) = open_copy(copy, name)?;
+    Ok(Report { schema, checks: all(&sql, schema) })
+}
+
+fn open_copy(copy: &Path, name: &Path) -> Result<(Connection, usize), CheckError> {
     let unreadable = |error: &dyn Display| CheckError::Unreadable {
         file: name.to_owned(),
         what: error.to_string(),
@@ -133,14 +138,14 @@ pub(super) fn check_copy(copy: &Path, name: &Path) -> Result<Report, CheckError>
         OpenError::Damaged { source, .. } | OpenError::Sqlite { source, .. } => unreadable(&source),
         error => unreadable(&error),
     })?;
-    Ok(Report { schema, checks: all(&sql, schema) })
+    Ok((sql, schema))
 }
 
 /// The first damage in a database in one file that nobody changes.
 pub fn damage_of_copy(copy: &Path) -> Result<Option<String>, CheckError> {
-    let checks = check_copy(copy, copy)?.checks;
-    let mut damage = checks.into_iter().filter(|check| check.is_damage);
-    Ok(damage.find_map(|check| check.found.into_iter().next()))
+    let (sql, schema) = open_copy(copy, copy)?;
+    let checks = damage(&sql, schema);
+    Ok(checks.into_iter().find_map(|check| check.found.into_iter().next()))
 }
 
 /// A database is not all there while some of it is in a log.
@@ -150,19 +155,26 @@ pub(super) fn is_single(file: &Path) -> Result<(), CheckError> {
 }
 
 fn all(sql: &Connection, schema: usize) -> Vec<Checked> {
-    let damage = |name, look: fn(&mut Look<'_>)| Look::run(name, sql, schema, true, look);
-    let state = |name, look: fn(&mut Look<'_>)| Look::run(name, sql, schema, false, look);
-    vec![
-        damage("integrity", integrity),
-        damage("foreign keys", foreign_keys),
-        damage("schema", objects),
-        state("users", users),
-        state("sessions", sessions),
-        state("profiles", profiles),
-        state("addresses", addresses),
-        state("one-time tokens", one_time_tokens),
-        state("mail", mail),
-        state("audit trail", audit_trail),
+    damage(sql, schema).into_iter().chain(states(sql, schema)).collect()
+}
+
+/// What keeps a database from being used.
+fn damage(sql: &Connection, schema: usize) -> [Checked; 3] {
+    let check = |name, look: fn(&mut Look<'_>)| Look::run(name, sql, schema, true, look);
+    [check("integrity", integrity), check("foreign keys", foreign_keys), check("schema", objects)]
+}
+
+/// What no operation leaves behind.
+fn states(sql: &Connection, schema: usize) -> [Checked; 7] {
+    let check = |name, look: fn(&mut Look<'_>)| Look::run(name, sql, schema, false, look);
+    [
+        check("users", users),
+        check("sessions", sessions),
+        check("profiles", profiles),
+        check("addresses", addresses),
+        check("one-time tokens", one_time_tokens),
+        check("mail", mail),
+        check("audit trail", audit_trail),
     ]
 }
 

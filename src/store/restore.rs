@@ -29,6 +29,9 @@ use crate::domain::time::Now;
 /// The files of SQLite's that belong to a database.
 const PARTS: [&str; 3] = ["-wal", "-shm", "-journal"];
 
+/// How many sessions are ended by one statement.
+const SOME: u32 = 10_000;
+
 /// What is restored.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
@@ -206,10 +209,19 @@ fn copy(
 
 /// What is different after a restore. How many sessions, one-time tokens, mails and users there were.
 fn settle(work: &mut Work<'_>, now: Now) -> rusqlite::Result<(usize, usize, usize, usize)> {
-    let sessions = work.sql.execute(
-        "UPDATE sessions SET ended_at = ?1, end_reason = ?2 WHERE ended_at IS NULL",
-        params![now.wall.as_millis(), EndReason::Restore.as_str()],
-    )?;
+    let mut sessions = 0;
+    loop {
+        // SQLite keeps what a statement changes in memory until the statement is done.
+        let some = work.sql.execute(
+            "UPDATE sessions SET ended_at = ?1, end_reason = ?2
+             WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT ?3)",
+            params![now.wall.as_millis(), EndReason::Restore.as_str(), SOME],
+        )?;
+        sessions += some;
+        if some == 0 {
+            break;
+        }
+    }
     let one_time_tokens = work.sql.execute("DELETE FROM one_time_tokens", [])?;
     // Most of it was delivered after the backup was made, and the links in it are void.
     let mails = work.sql.execute("DELETE FROM outbox", [])?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use r2d2_sqlite::SqliteConnectionManager;
+use rusqlite::config::DbConfig;
 use rusqlite::ffi::{Error, SQLITE_BUSY, SQLITE_READONLY};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
@@ -201,9 +202,14 @@ fn check_finished(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The first write.
+/// The first write. There is none where it was made before: the command line would have to wait for
+/// its turn beside a busy server, only to open.
 fn claim(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    let owner = connection.query_row("PRAGMA application_id", [], |row| row.get(0));
+    if owner == Ok(APPLICATION_ID) {
+        return Ok(());
+    }
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
@@ -265,6 +271,8 @@ pub(super) fn scratch(path: &Path) -> rusqlite::Result<Connection> {
 /// with `DatabaseBusy` while somebody else has it open. What holds it is the connection.
 pub(super) fn fold(path: &Path) -> rusqlite::Result<Connection> {
     let connection = connect(path, OpenFlags::empty())?;
+    // Else one that is damaged would be written to all the same, when it is closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     single_file(&connection)?;
     // Taken, and kept, without writing anything.
     connection.execute_batch("BEGIN EXCLUSIVE")?;

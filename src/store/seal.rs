@@ -138,3 +138,48 @@ pub(super) fn copy(
         Side::Sink => SealError::Write(error),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, OpenOptions};
+    use std::os::unix::fs::FileExt as _;
+
+    use super::*;
+
+    fn read(file: &Path) -> Result<Vec<u8>, SealError> {
+        let mut bytes = Vec::new();
+        unseal(file, &mut bytes, &mut |_| {}).map(|()| bytes)
+    }
+
+    #[test]
+    fn every_bit_counts() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join("backup.db");
+        let content: Vec<u8> = (0..250_u32).flat_map(u32::to_be_bytes).collect();
+        fs::write(&path, &content).unwrap();
+        let mut file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        seal(&mut file, &mut |_| {}).unwrap();
+        assert_eq!(read(&path).unwrap(), content);
+        assert!(looks_sealed(&path).unwrap());
+
+        let whole = fs::read(&path).unwrap();
+        assert_eq!(whole.len(), content.len() + LENGTH);
+        for (at, byte) in whole.iter().enumerate() {
+            for bit in 0..8 {
+                file.write_all_at(&[byte ^ 1 << bit], at as u64).unwrap();
+                assert!(read(&path).is_err(), "bit {bit} of byte {at}");
+            }
+            file.write_all_at(&[*byte], at as u64).unwrap();
+        }
+        assert_eq!(read(&path).unwrap(), content, "as it was");
+
+        for length in (0..whole.len()).step_by(7) {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert!(matches!(read(&path), Err(SealError::Missing)), "cut off at {length}");
+        }
+        fs::write(&path, [&whole[..], b"\n"].concat()).unwrap();
+        assert!(read(&path).is_err(), "one byte more");
+        fs::write(&path, [&whole[..], &whole[whole.len() - LENGTH..]].concat()).unwrap();
+        assert!(matches!(read(&path), Err(SealError::Broken)), "sealed twice");
+    }
+}

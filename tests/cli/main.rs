@@ -2,11 +2,13 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test may panic")]
 
+mod backup;
 mod desk;
 mod import;
 mod keys;
 mod mail;
 mod place;
+mod restore;
 mod serve;
 mod server;
 mod sessions;
