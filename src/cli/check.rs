@@ -42,18 +42,15 @@ impl Check {
         self,
         configuration: impl FnOnce() -> Result<Config, Failure>,
     ) -> Result<String, Failure> {
-        let checks = match &self.file {
-            Some(file) => {
-                let bar = Bar::new("reading");
-                let checks = store::check_file(file, !self.unsealed, &mut |part| bar.show(part));
-                bar.clear();
-                checks?
-            }
-            None => {
-                let config = configuration()?;
-                data::require(&config.database(), "database", &config.data_dir)?;
-                store::check_database(&config.database())?
-            }
+        let checks = if let Some(file) = &self.file {
+            let bar = Bar::new("reading");
+            let checks = store::check_file(file, !self.unsealed, &mut |part| bar.show(part));
+            bar.clear();
+            checks?
+        } else {
+            let config = configuration()?;
+            data::require(&config.database(), "database", &config.data_dir)?;
+            store::check_database(&config.database())?
         };
         let views: Vec<_> = checks.iter().map(CheckView::from).collect();
         let report = if self.json { output::json(&views)? } else { table(&views) };

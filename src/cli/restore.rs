@@ -53,13 +53,13 @@ impl Restore {
         let restored =
             store::restore(&hold, &config.database(), source, now, &mut |part| bar.show(part));
         bar.clear();
-        let restored = restored.map_err(|error| self.refused(error))?;
+        let restored = restored.map_err(|error| self.refused(&error))?;
         output::warn(&warnings(config, &restored));
         Ok(self.report(config, &restored))
     }
 
-    fn refused(&self, error: RestoreError) -> Failure {
-        let hint = match &error {
+    fn refused(&self, error: &RestoreError) -> Failure {
+        let hint = match error {
             RestoreError::Backup { source: store::SealError::Missing, .. } if !self.unsealed => {
                 "\na database that Litestream or SQLite has copied is taken with --unsealed"
             }
@@ -71,26 +71,24 @@ impl Restore {
     fn report(&self, config: &Config, restored: &Restored) -> String {
         let Restored { users, sessions, one_time_tokens, mails, migrated_from, aside, .. } =
             restored;
-        let mut text = format!(
+        let migrated = migrated_from
+            .map(|schema| format!("Its schema was {schema}, and is now that of this doorward.\n"));
+        let kept = aside.as_ref().map(|aside| {
+            let aside = aside.display();
+            format!("What was there before is kept in {aside}: remove it when all is well.\n")
+        });
+        format!(
             "{} restored from {} to {}\n\
-             Everybody signs in again: {} ended, {} voided, {} dropped.\n",
+             Everybody signs in again: {} ended, {} voided, {} dropped.\n{}{}",
             count(*users, "user"),
             self.file.display(),
             config.database().display(),
             count(*sessions, "session"),
             count(*one_time_tokens, "link"),
             count(*mails, "mail"),
-        );
-        if let Some(schema) = migrated_from {
-            text += &format!("Its schema was {schema}, and is now that of this doorward.\n");
-        }
-        if let Some(aside) = aside {
-            text += &format!(
-                "What was there before is kept in {}: remove it when all is well.\n",
-                aside.display()
-            );
-        }
-        text
+            migrated.unwrap_or_default(),
+            kept.unwrap_or_default(),
+        )
     }
 }
 

@@ -290,7 +290,6 @@ pub(super) fn single_file(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A database as the first `version` migrations make it.
-#[expect(clippy::disallowed_methods, reason = "this is where databases are opened")]
 pub(super) fn model(version: usize) -> Result<Connection, OpenError> {
     let refused = |error| OpenError::database(Path::new(":memory:"), error);
     let mut connection = Connection::open_in_memory().map_err(refused)?;

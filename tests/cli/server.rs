@@ -66,8 +66,9 @@ impl Server {
         body: &serde_json::Value,
     ) -> (u16, serde_json::Value) {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        let headers: String =
+        let headers: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         let mut stream = self.connect();
         write!(
             stream,

@@ -29,6 +29,9 @@ fn wrong_usage_is_refused_with_a_reason_and_leaves_nothing_behind() {
         ("session revoke nonsense", "must be a session id, as `doorward session list` shows it\n"),
         ("import", "<FILE>"),
         ("import users.jsonl --update", "unexpected argument '--update'"),
+        ("backup", "<FILE>"),
+        ("restore", "<FILE>"),
+        ("check --unsealed", "<FILE>"),
         ("completions tcsh", "[possible values: bash"),
         ("config --config missing.toml", "missing.toml (flag --config): cannot be read"),
         ("keys list --config missing.toml", "missing.toml"),
@@ -70,6 +73,8 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "keys list",
         "export",
         "export users.jsonl",
+        "backup monday.db",
+        "check",
     ] {
         let answer = desk.type_in(&format!("{line} --data elsewhere"), PASSWORD).is(1);
         let (what, hint) = ("doorward: no ", " in elsewhere: run `doorward serve` once");

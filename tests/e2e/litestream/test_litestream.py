@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from doorward import LIMIT, Doorward, doorward, until
 
-LITESTREAM = str(Path(sys.executable).with_name("litestream"))
+README = Path(__file__).parents[3].joinpath("README.md").read_text()
+LITESTREAM = Path(sys.executable).with_name("litestream")
 PASSWORD = "correct horse battery"
 # Tokens that name another server would be refused for that alone.
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -64,18 +66,32 @@ def count(database: Path, query: str) -> int:
     return number
 
 
+def paste(server: Doorward, block: int, replica: Path) -> tuple[str, dict[str, str]]:
+    """One of README's blocks on Litestream, for `replica`, and the environment to run it in."""
+    _, *blocks = README.split("<!-- litestream -->\n```sh\n")
+    text, _ = blocks[block].split("```", 1)
+    assert "file:///var/backups/doorward" in text
+    programs = f"{LITESTREAM.parent}:{Path(server.command[0]).parent}"
+    environment = server.environment | {"PATH": f"{programs}:{os.environ['PATH']}"}
+    return text.replace("file:///var/backups/doorward", replica.as_uri()), environment
+
+
 @contextmanager
-def replicating(server: Doorward, replica: Path) -> Iterator[subprocess.Popen[bytes]]:
+def replicating(server: Doorward, replica: Path) -> Iterator[None]:
+    """While Litestream runs as README says."""
+    text, environment = paste(server, 0, replica)
     with (server.place / "litestream.log").open("ab") as log:
         process = subprocess.Popen(
-            [LITESTREAM, "replicate", str(server.data / "doorward.db"), replica.as_uri()],
+            ["/bin/sh", "-c", f"exec {text}"],
+            cwd=server.place,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
     try:
         until(lambda: list(replica.rglob("*.ltx")), "the replica begins")
-        yield process
+        yield
     finally:
         process.terminate()
         process.wait(LIMIT)
@@ -85,7 +101,7 @@ def bring_back(replica: Path, to: Path) -> Path:
     """What `litestream restore` makes of the replica."""
     to.unlink(missing_ok=True)
     subprocess.run(
-        [LITESTREAM, "restore", "-o", str(to), replica.as_uri()],
+        [LITESTREAM, "restore", "-o", to, replica.as_uri()],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=True,
@@ -113,17 +129,24 @@ def test_a_replica_of_a_running_server_comes_back_and_old_tokens_do_not(tmp_path
             until(lambda: knows(replica, scratch, "zoe"), "the replica knows Zoe", 60)
             issued += rotate(server, issued[-1], 3)
             server.kill()
-        log = (server.place / "litestream.log").read_text()
-        print(log)
-
-        # The machine is lost; keys are kept elsewhere.
-        copy = bring_back(replica, tmp_path / "copy.db")
-        assert count(copy, "SELECT max(generation) FROM sessions") > ROTATIONS
+        # The machine is lost; the keys are kept elsewhere.
         shutil.copytree(server.data / "keys", tmp_path / "keys")
         shutil.rmtree(server.data)
+        text, environment = paste(server, 1, replica)
+        done = subprocess.run(
+            ["/bin/sh", "-ec", text],
+            cwd=server.place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done
+        assert "2 users restored from copy.db to data/doorward.db\n" in done.stdout, done
+        copy = server.place / "copy.db"
+        assert count(copy, "SELECT max(generation) FROM sessions") > ROTATIONS
         server.run("check", "--unsealed", str(copy))
-        said = server.run("restore", "--unsealed", str(copy))
-        assert said.startswith("2 users restored from "), said
         shutil.copytree(tmp_path / "keys", server.data / "keys")
 
         server.start()
