@@ -16,7 +16,6 @@ const NAME: &str = "doorward.lock";
 pub struct Hold {
     #[expect(dead_code, reason = "dropping it lets go")]
     file: File,
-    directory: PathBuf,
 }
 
 /// Why a data directory cannot be had. Says what to do about it.
@@ -49,14 +48,24 @@ impl Hold {
         let file = made.and_then(|()| File::create(&path));
         let file = file.map_err(|error| OpenError::directory(directory, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file, directory: directory.to_owned() }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => Err(HoldError::Taken(directory.to_owned())),
             Err(TryLockError::Error(source)) => Err(HoldError::Io { path, source }),
         }
     }
+}
 
-    /// The directory.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_at_a_time() {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        let first = Hold::take(&data).unwrap();
+        assert!(matches!(Hold::take(&data), Err(HoldError::Taken(_))));
+        drop(first);
+        Hold::take(&data).unwrap();
     }
 }

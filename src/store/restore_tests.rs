@@ -1,9 +1,14 @@
 //! A restore is broken off after each of its steps, and what lies there then is opened.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::super::revocations::{Revocations, Standing};
 use super::*;
+use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
+use crate::domain::id::{Generation, SessionId, UserId};
 use crate::domain::time::Timestamp;
 
 const NOW: Now = Now {
@@ -198,4 +203,65 @@ fn older_schemas_are_brought_up_to_date() {
         let found: usize = schema::check_owner(&schema::look(&path).unwrap(), &path).unwrap();
         assert_eq!(found, schema::NEWEST);
     }
+}
+
+/// More than one statement ends.
+#[test]
+fn every_session_of_many_is_ended() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("copy.db");
+    let sql = schema::prepare(&file).unwrap();
+    sql.execute_batch(
+        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1);
+         WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 25000)
+         INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
+             rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
+         SELECT CAST(format('%016d', n) AS BLOB), zeroblob(16), 1, 1, zeroblob(32), zeroblob(32),
+             zeroblob(33), 1, 2, 3, 1, '', '' FROM some",
+    )
+    .unwrap();
+    schema::single_file(&sql).unwrap();
+    drop(sql);
+    let path = place.path().join("doorward.db");
+    let source = Source { file: &file, is_sealed: false, may_replace_aside: false };
+    let restored = in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap();
+    assert_eq!((restored.users, restored.sessions), (1, 25_000));
+    let live = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
+    let live = schema::look(&path).unwrap().query_row(live, [], |row| row.get(0));
+    assert_eq!(live, Ok(0));
+}
+
+/// Access tokens are told by the time in them. A clock that was ahead at the restore must not keep
+/// everybody out until it is reached.
+#[test]
+fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_showed() {
+    let scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let sql = schema::prepare(&scene.path()).unwrap();
+    let second = Duration::from_secs(1);
+    let token = |iat: Timestamp| AccessClaims {
+        iss: String::new(),
+        aud: String::new(),
+        sub: UserId::default(),
+        sid: SessionId::default(),
+        generation: Generation::FIRST,
+        identity: Identity { email: String::new(), role: Role::User, is_verified: false },
+        typ: AccessTokenType::Access,
+        iat,
+        nbf: iat,
+        exp: iat.plus(second),
+    };
+    let standings = |start: Timestamp, tokens: [Timestamp; 3]| {
+        let now = Now { wall: start, steady: start };
+        let revocations = Revocations::load(&sql, second, now).unwrap();
+        tokens.map(|iat| revocations.standing(&token(iat)))
+    };
+    let (at, early) = (NOW.wall, NOW.wall.minus(3600 * second));
+    let later = Timestamp::from_millis(at.as_millis() + 1);
+    let (ended, good) = (Standing::Ended, Standing::Good);
+    assert_eq!(standings(at.plus(second), [early, at, later]), [ended, ended, good]);
+    assert_eq!(
+        standings(early, [early.minus(second), early, early.plus(second)]),
+        [ended, ended, good]
+    );
 }
