@@ -51,7 +51,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 /// A self-hosted sign-in server: one binary, one SQLite file, refresh tokens that never race.
 ///
 /// Settings come from ./doorward.toml (or the file named by --config), then from environment
-/// variables such as `DOORWARD_LISTEN`, then from flags; the last one wins. Every command may be
+/// variables such as `DOORWARD_LISTEN`, then from flags; the last one wins. Every command but `restore` may be
 /// run while the server is running: what it changes is in force within a second.
 #[derive(Parser)]
 #[command(name = "doorward", version, after_help = EXAMPLES)]
