@@ -1,10 +1,7 @@
 //! `doorward serve`.
 
-use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use poem::{EndpointExt as _, Route, get};
@@ -20,7 +17,7 @@ use crate::doorward::{Doorward, StartError};
 use crate::flows::keys;
 use crate::http::pages::metrics;
 use crate::http::server;
-use crate::store::OpenError;
+use crate::store::Hold;
 
 /// Runs the server until it is told to stop, then drains it.
 pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
@@ -34,11 +31,11 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
 
     let mut signals = Signals::listen()?;
     let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
-    let _lock = lock(&config.data_dir)?;
+    let hold = Hold::take(&config.data_dir)?;
     // Bound first, for the port of the public URL; listening only when all else is open.
     let (socket, bound) = LISTEN.bind(config.listen)?;
     let metrics_listen = config.metrics_listen;
-    let doorward = Doorward::open_at(config, bound).await.map_err(start_failure)?;
+    let doorward = Doorward::open_held(hold, config, bound).await.map_err(start_failure)?;
     let mut listeners = vec![(LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
     if let Some(address) = metrics_listen {
         let (socket, bound) = METRICS.bind(address)?;
@@ -77,28 +74,11 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
 fn start_failure(error: StartError) -> Failure {
     match error {
         StartError::Config(_) | StartError::Keys(_) | StartError::Mail(_) => Failure::usage(error),
-        StartError::Database(_)
+        StartError::Held(_)
+        | StartError::Database(_)
         | StartError::Fault(_)
         | StartError::Entropy(_)
         | StartError::Hashing(_) => Failure::failed(error),
-    }
-}
-
-/// One `serve` per data directory. The lock goes with the process, however it ends.
-fn lock(data_dir: &Path) -> Result<File, Failure> {
-    let path = data_dir.join("doorward.lock");
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
-    let file = made.and_then(|()| File::create(&path));
-    let file = file.map_err(|error| OpenError::directory(data_dir, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
-            "another doorward serves {} already; stop it, or choose another directory with --data",
-            data_dir.display()
-        ))),
-        Err(TryLockError::Error(error)) => {
-            Err(Failure::failed(format!("cannot lock {}: {error}", path.display())))
-        }
     }
 }
 

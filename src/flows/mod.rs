@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod addresses;
 pub mod administration;
 pub mod authenticate;
+pub mod backup;
 pub mod delivery;
 pub mod dossier;
 mod evenly;

@@ -66,6 +66,10 @@ pub enum Event {
     KeyRotated,
     /// A key verifies nothing any more.
     KeyRetired,
+    /// The database was backed up.
+    BackupMade,
+    /// The database was restored from a backup: what is before this was before the backup.
+    Restored,
 }
 
 /// Who does something, and from where.
@@ -117,6 +121,8 @@ impl Event {
         Self::InvitationRevoked,
         Self::KeyRotated,
         Self::KeyRetired,
+        Self::BackupMade,
+        Self::Restored,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -162,6 +168,8 @@ impl Event {
             Self::InvitationRevoked => "invitation_revoked",
             Self::KeyRotated => "key_rotated",
             Self::KeyRetired => "key_retired",
+            Self::BackupMade => "backup_made",
+            Self::Restored => "restored",
         }
     }
 }

@@ -12,13 +12,18 @@
 //! - `keys`: which keys there are, and which are retired.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
+//! - `backup`, `seal`, `restore`, `check`: the database on its way out, back, and looked at as a whole;
+//!   `hold`: who has the data directory.
 
 mod addresses;
 mod audit;
+mod backup;
+mod check;
 mod checkpoint;
 mod devices;
 mod directory;
 mod dossier;
+mod hold;
 mod import;
 mod invitations;
 mod keys;
@@ -28,9 +33,11 @@ mod one_time;
 mod outbox;
 mod profiles;
 mod recovery;
+mod restore;
 mod revocations;
 mod rotation;
 mod schema;
+mod seal;
 mod sessions;
 mod trail;
 mod upkeep;
@@ -46,16 +53,21 @@ use rusqlite::{Connection, ErrorCode};
 
 pub use addresses::{NewAddress, NotAdded, NotChanged};
 pub use audit::{By, Detail, Event};
+pub use backup::{Part, Sealed};
+pub use check::{CheckError, Checked, check_database, check_file, damage_of_copy};
 pub use directory::{Changed, Page, UserFilter};
 pub use dossier::Dossier;
+pub use hold::{Hold, HoldError};
 pub use invitations::{Accepted, Invitation};
 pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;
+pub use restore::{RestoreError, Restored, Source, restore};
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;
+pub use seal::{SealError, looks_sealed};
 pub use sessions::{NewSession, Started};
 pub use trail::{EventFilter, EventSeq, Recorded};
 pub use users::{Account, NewUser, UserChange};

@@ -34,6 +34,9 @@ fn wrong_usage_is_refused_with_a_reason_and_leaves_nothing_behind() {
         ("audit list --user nonsense", "or a user's id"),
         ("import", "<FILE>"),
         ("import users.jsonl --update", "unexpected argument '--update'"),
+        ("backup", "<FILE>"),
+        ("restore", "<FILE>"),
+        ("check --unsealed", "<FILE>"),
         ("completions tcsh", "[possible values: bash"),
         ("config --config missing.toml", "missing.toml (flag --config): cannot be read"),
         ("keys list --config missing.toml", "missing.toml"),
@@ -77,6 +80,8 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "keys rotate",
         "export",
         "export users.jsonl",
+        "backup monday.db",
+        "check",
     ] {
         let answer = desk.type_in(&format!("{line} --data elsewhere"), PASSWORD).is(1);
         let (what, hint) = ("doorward: no ", " in elsewhere: run `doorward serve` once");

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 exec </dev/null
 
-SUITES=(spec mail browser sdk/python sdk/typescript sdk/rust)
+SUITES=(spec mail litestream browser sdk/python sdk/typescript sdk/rust)
 
 # Debian's packages, only where that is ours to do.
 get() {
