@@ -1,0 +1,102 @@
+//! A day in short: users come and go for a while, and what the server holds does not grow with it.
+//!
+//! What is swept once it is a day old (rows of ended sessions, their ids in memory) is not: that is
+//! tested with a clock that can be set (`tests/store.rs`, `tests/clock`). Here it is allowed for.
+
+use std::time::Duration;
+
+
+use super::client::{Client, Wish};
+use super::server::{CHEAP, Server};
+use super::variable;
+
+/// How many users there are at a time.
+const USERS: u64 = 8;
+
+/// What an ended session may leave in memory until it is a day old: its id and its time, in a table
+/// that doubles when it is full.
+const ENDED_BYTES: u64 = 128;
+
+/// How much memory may come and go besides: caches that were not full, and what the allocator keeps.
+const MARGIN_KIB: u64 = 16 * 1024;
+
+/// The store moves the log at 2 MiB, and at the latest at 48.
+const LOG_BYTES: u64 = 56 << 20;
+
+struct Reading {
+    memory_kib: u64,
+    files: usize,
+    log_bytes: u64,
+    ended: f64,
+}
+
+impl Reading {
+    async fn take(server: &Server) -> Self {
+        // The clients' connections come and go.
+        server.is_left_alone().await;
+        Self {
+            memory_kib: server.memory_kib("VmRSS"),
+            files: server.files(),
+            log_bytes: server.log_length(),
+            ended: server.metric("doorward_sessions_ended_total").await,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_grows() {
+    let seconds = variable("DOORWARD_SOAK", 4);
+    let server = Server::start(&CHEAP, None);
+    // The first third fills what is meant to be filled.
+    let mut rounds = users_come_and_go(&server, "warm", Duration::from_secs(seconds) / 3).await;
+    let before = Reading::take(&server).await;
+    rounds += users_come_and_go(&server, "then", Duration::from_secs(seconds) * 2 / 3).await;
+    let after = Reading::take(&server).await;
+
+    let grown = after.memory_kib.saturating_sub(before.memory_kib);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+    let ended = (after.ended - before.ended) as u64;
+    println!(
+        "{seconds} s, {rounds} users, {ended} sessions ended after the first third; since then memory \
+         {} -> {} KiB, open files {} -> {}, write-ahead log {} -> {} KiB",
+        before.memory_kib,
+        after.memory_kib,
+        before.files,
+        after.files,
+        before.log_bytes / 1024,
+        after.log_bytes / 1024
+    );
+    assert!(ended > 0 && rounds > USERS);
+    assert!(grown < MARGIN_KIB + ended * ENDED_BYTES / 1024, "memory grew by {grown} KiB");
+    // The readers of the database open as they are needed.
+    assert!(after.files <= before.files + 8, "{} files, then {}", before.files, after.files);
+    assert!(after.log_bytes < LOG_BYTES, "the log is {} bytes long", after.log_bytes);
+    server.stop();
+}
+
+/// How many users there were.
+async fn users_come_and_go(server: &Server, name: &str, time: Duration) -> u64 {
+    let until = tokio::time::Instant::now() + time;
+    let lives = (0..USERS).map(|user| async move {
+        let mut rounds = 0;
+        while tokio::time::Instant::now() < until {
+            live(server, &format!("{name}.{user}.{rounds}@example.com")).await;
+            rounds += 1;
+        }
+        rounds
+    });
+    futures_util::future::join_all(lives).await.into_iter().sum()
+}
+
+/// All that a user does in a day.
+async fn live(server: &Server, email: &str) {
+    let mut user = Client::new(server, email).await;
+    assert!(user.forgets_its_password().await);
+    for _ in 0..3 {
+        assert!(user.gets(Wish::Login).await);
+        for _ in 0..5 {
+            assert!(user.gets(Wish::Me).await && user.gets(Wish::Refresh).await);
+        }
+        assert!(user.logs_out().await);
+    }
+}
