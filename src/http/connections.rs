@@ -243,7 +243,8 @@ mod tests {
         for (peer, _) in seats {
             *sizes.entry(*peer).or_default() += 1;
         }
-        let mut waiting: Vec<_> = seats.iter().filter(|(_, seat)| is_waiting(&seat.place)).collect();
+        let mut waiting: Vec<_> =
+            seats.iter().filter(|(_, seat)| is_waiting(&seat.place)).collect();
         let largest = waiting.iter().map(|(peer, _)| sizes[peer]).max()?;
         waiting.retain(|(peer, _)| sizes[peer] == largest);
         waiting.iter().map(|(_, seat)| seat.place.state()).min()

@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
-use poem::http::{HeaderValue, header};
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
@@ -89,6 +89,15 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Whether nobody can think that the body ends elsewhere. A proxy may read `chunked, chunked` in
+/// another way than hyper: what comes behind such a body is not read. Where a `Content-Length` stands
+/// beside it, hyper itself closes (RFC 9112 §6.1).
+fn is_framed_clearly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+}
+
 async fn connection(
     stream: TcpStream,
     local: SocketAddr,
@@ -106,14 +115,12 @@ async fn connection(
         let endpoint = Arc::clone(&endpoint);
         async move {
             place.works().await;
-            let is_chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
+            let is_clear = is_framed_clearly(request.headers());
             let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
             let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
             request.extensions_mut().insert(place.clone());
             let mut response = endpoint.get_response(request).await;
-            // A `Content-Length` beside it, which hyper hides, may have told a proxy of another end
-            // of the body: what follows on this connection is not to be believed (RFC 9112 §6.1).
-            if is_chunked {
+            if !is_clear {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }

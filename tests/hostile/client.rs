@@ -27,7 +27,8 @@ pub enum Wish {
 impl Client {
     /// Registers.
     pub async fn new(server: &Server, email: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().local_address(std::net::IpAddr::V4(HONEST));
+        let http =
+            reqwest::Client::builder().no_proxy().local_address(std::net::IpAddr::V4(HONEST));
         let mut client = Self {
             http: http.timeout(PATIENCE).build().unwrap(),
             url: format!("http://{}/api/auth/", server.address),

@@ -19,7 +19,7 @@ const SLOW: usize = 200;
 /// An attacker says the next byte after so long, and comes back after so long when it was sent away.
 const BEAT: Duration = Duration::from_millis(500);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Attacker {
     Idle,
     SlowHead,
@@ -31,15 +31,28 @@ enum Attacker {
 impl Attacker {
     /// What it says at once, and what it says byte by byte.
     fn says(self) -> (String, &'static [u8]) {
-        let login = "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
+        let login =
+            "POST /api/auth/login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n";
         match self {
             Self::Idle => (String::new(), b""),
             Self::SlowHead => ("GET /healthz HTTP/1.1\r\nhost: a\r\nslow: ".into(), &[b'a'; 1000]),
             Self::SlowBody => (format!("{login}content-length: 1000\r\n\r\n"), &[b' '; 999]),
-            Self::SlowReader => {
-                ("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(100), b"")
-            }
+            Self::SlowReader => ("GET /openapi.json HTTP/1.1\r\nhost: a\r\n\r\n".repeat(100), b""),
         }
+    }
+
+    /// Takes a place and is known to be there: in the middle of a body, or of an answer.
+    async fn settle(self, server: SocketAddr) -> TcpStream {
+        let mut stream = connect(ATTACKER, server).await.unwrap();
+        let (mut at_once, _) = self.says();
+        if matches!(self, Self::SlowBody) {
+            at_once = at_once.replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+        }
+        stream.write_all(at_once.as_bytes()).await.unwrap();
+        if matches!(self, Self::SlowBody | Self::SlowReader) {
+            stream.read_exact(&mut [0; 9]).await.unwrap();
+        }
+        stream
     }
 
     async fn attack(self, server: SocketAddr) {
@@ -129,4 +142,22 @@ async fn when_all_places_are_taken_the_silent_go() {
     assert!(server.files() < 256);
     server.is_left_alone().await;
     server.stop();
+}
+
+/// Whatever it is that they do not say: a newcomer does not wait until their time is over.
+#[tokio::test]
+async fn no_kind_of_silence_keeps_a_place() {
+    for attacker in [Attacker::Idle, Attacker::SlowHead, Attacker::SlowBody, Attacker::SlowReader] {
+        let server = Server::start(&CHEAP, Some(64));
+        let mut places = Vec::new();
+        for _ in 0..32 {
+            places.push(attacker.settle(server.address).await);
+        }
+        let mut client = Client::new(&server, "ana@example.com").await;
+        assert!(client.gets(Wish::Me).await);
+        let sent_away = server.metric("doorward_http_connections_sent_away_total").await;
+        assert!(sent_away > 0.5, "{attacker:?}: the newcomer has waited");
+        drop(places);
+        server.stop();
+    }
 }

@@ -17,7 +17,7 @@ const QUEUE: u64 = 256;
 const HASH_KIB: u64 = 19 * 1024;
 
 /// What a connection may take: its buffers in hyper and a request that waits.
-const CONNECTION_KIB: u64 = 64;
+const CONNECTION_KIB: u64 = 32;
 
 /// Ten times as many at once as fit: those who do not fit are told so before they cost a hash, and
 /// whoever needs none is served as if nothing were.

@@ -49,7 +49,8 @@ pub async fn exchange(source: Ipv4Addr, address: SocketAddr, bytes: &[u8]) -> Ve
 fn parse(mut text: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
     while !text.is_empty() {
-        let (head, rest) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text:?}"));
+        let (head, rest) =
+            text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {text:?}"));
         let line = head.strip_prefix("HTTP/1.1 ").or_else(|| head.strip_prefix("HTTP/1.0 "));
         let status = line.unwrap_or_else(|| panic!("no answer: {head:?}"))[..3].parse().unwrap();
         let lengths: Vec<usize> = head
