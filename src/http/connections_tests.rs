@@ -123,6 +123,7 @@ async fn a_request_begins_or_its_connection_goes_but_not_both() {
     first.place.works().await;
     assert!(!is_done(connections.admit(ip(2))).await, "a request is under way");
     assert!(!is_done(first.place.sent_away()).await);
+    assert!(!first.place.send_away(), "it has begun since it was chosen");
 
     first.place.waits();
     assert!(!is_done(connections.admit(ip(2))).await, "the first has yet to go");
@@ -145,9 +146,11 @@ async fn a_newcomer_is_woken() {
     });
     tokio::task::yield_now().await;
     first.place.waits();
-    first.place.sent_away().await;
+    tokio::task::yield_now().await;
+    assert!(is_done(first.place.sent_away()).await, "nobody looks again");
     drop(first);
-    newcomer.await.unwrap();
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, newcomer).await.expect("nobody wakes it").unwrap();
     connections.emptied().await;
 }
 

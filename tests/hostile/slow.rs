@@ -157,6 +157,8 @@ async fn no_kind_of_silence_keeps_a_place() {
         assert!(client.gets(Wish::Me).await);
         let sent_away = server.metric("doorward_http_connections_sent_away_total").await;
         assert!(sent_away > 0.5, "{attacker:?}: the newcomer has waited");
+        let late = server.metric("doorward_http_responses_total{status=\"400\"}").await;
+        assert!(late < 0.5, "{attacker:?}: the newcomer has waited until a body was late");
         drop(places);
         server.stop();
     }
