@@ -79,7 +79,7 @@ impl Place {
     /// would begin now could not be answered.
     pub(super) async fn works(&self) {
         if !self.set(|state| (state != LEAVING).then_some(WORKING)) {
-            pending().await
+            pending::<()>().await;
         }
     }
 
@@ -212,7 +212,7 @@ impl Drop for Seat {
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
+        address @ IpAddr::V4(_) => address,
     }
 }
 

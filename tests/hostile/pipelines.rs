@@ -1,5 +1,6 @@
 //! Many requests at once on one connection, and requests that break off.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -22,7 +23,7 @@ async fn a_hundred_requests_at_once_are_answered_in_order() {
         // No two rounds of five are alike.
         let (line, status) = kinds[(index * index + index / 5) % kinds.len()];
         let end = if index == 99 { "connection: close\r\n" } else { "" };
-        bytes += &format!("{line} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n{end}\r\n");
+        write!(bytes, "{line} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n{end}\r\n").unwrap();
         expected.push(status);
     }
     let answers = exchange(ATTACKER, server.address, bytes.as_bytes()).await;

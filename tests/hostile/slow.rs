@@ -80,8 +80,8 @@ impl Attacker {
 }
 
 /// Sends the honest client's requests among all attackers; how many were served.
-async fn served_among_attackers(server: &Server, requests: u64) -> u64 {
-    let mut client = Client::new(server, "ana@example.com").await;
+async fn served_among_attackers(door: &Server, requests: u64) -> u64 {
+    let mut client = Client::new(door, "ana@example.com").await;
     let mut attackers = JoinSet::new();
     for index in 0..IDLE + 3 * SLOW {
         let attacker = match index.checked_sub(IDLE).map(|index| index % 3) {
@@ -90,18 +90,19 @@ async fn served_among_attackers(server: &Server, requests: u64) -> u64 {
             Some(1) => Attacker::SlowBody,
             Some(_) => Attacker::SlowReader,
         };
-        attackers.spawn(attacker.attack(server.address));
+        attackers.spawn(attacker.attack(door.address));
     }
     // Once they are there: as many as there is room for, or all of them.
     let there = async {
         let expected = f64::from(u32::try_from(IDLE + 3 * SLOW).unwrap());
-        while server.metric("doorward_http_connections ").await < expected
-            && server.metric("doorward_http_connections_sent_away_total").await < expected
+        while door.metric("doorward_http_connections ").await < expected
+            && door.metric("doorward_http_connections_sent_away_total").await < expected
         {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, there).await.expect("the attackers do not get through");
+    let are_there = tokio::time::timeout(PATIENCE, there).await;
+    assert!(are_there.is_ok(), "the attackers do not get through");
     let mut served = 0;
     for request in 0..requests {
         let wish = match request % 10 {

@@ -3,7 +3,10 @@
 //! What is swept once it is a day old (rows of ended sessions, their ids in memory) is not: that is
 //! tested with a clock that can be set (`tests/store.rs`, `tests/clock`). Here it is allowed for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use super::client::{Client, Wish};
 use super::server::{CHEAP, Server};
@@ -102,16 +105,24 @@ async fn nothing_grows() {
 
 /// How many users there were.
 async fn users_come_and_go(server: &Server, name: &str, time: Duration) -> u64 {
-    let until = tokio::time::Instant::now() + time;
-    let lives = (0..USERS).map(|user| async move {
-        let mut rounds = 0;
-        while tokio::time::Instant::now() < until {
-            live(server, &format!("{name}.{user}.{rounds}@example.com")).await;
-            rounds += 1;
+    let is_over = AtomicBool::new(false);
+    let lives = (0..USERS).map(|user| {
+        let is_over = &is_over;
+        async move {
+            let mut rounds = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                live(server, &format!("{name}.{user}.{rounds}@example.com")).await;
+                rounds += 1;
+            }
+            rounds
         }
-        rounds
     });
-    futures_util::future::join_all(lives).await.into_iter().sum()
+    let end = async {
+        tokio::time::sleep(time).await;
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let (rounds, ()) = tokio::join!(join_all(lives), end);
+    rounds.into_iter().sum()
 }
 
 /// All that a user does in a day.

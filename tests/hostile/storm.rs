@@ -52,24 +52,24 @@ async fn what_cannot_be_hashed_is_shed_and_all_else_goes_on() {
             requests
         }
     });
-    let served = storm.join_all().await.into_iter().filter(|is_served| *is_served).count();
+    let admitted = storm.join_all().await.into_iter().filter(|is_served| *is_served).count();
     is_over.store(true, Ordering::Relaxed);
     let others = quiet.await.unwrap();
-    let served = u64::try_from(served).unwrap();
+    let admitted = u64::try_from(admitted).unwrap();
     let memory = server.memory_kib("VmHWM") - memory_before;
     println!(
-        "{logins} logins at once, {served} served, {} shed; {others} other requests served \
+        "{logins} logins at once, {admitted} admitted, {} shed; {others} other requests served \
          meanwhile; {} MiB more memory at the most",
-        logins - served,
+        logins - admitted,
         memory / 1024
     );
 
-    assert!(served >= fits, "{served} of {logins} were served, and {fits} fit");
-    assert!(served < logins, "none was shed");
+    assert!(admitted >= fits, "{admitted} of {logins} were admitted, and {fits} fit");
+    assert!(admitted < logins, "none was shed");
     assert!(others > 0);
     let hashed = hashes(&server).await - hashes_before;
-    let expected = f64::from(u32::try_from(served).unwrap());
-    assert!((hashed - expected).abs() < 0.5, "{hashed} hashes for {served} logins");
+    let expected = f64::from(u32::try_from(admitted).unwrap());
+    assert!((hashed - expected).abs() < 0.5, "{hashed} hashes for {admitted} logins");
     assert!(memory < threads * HASH_KIB + logins * CONNECTION_KIB, "{memory} KiB");
     server.stop();
 }

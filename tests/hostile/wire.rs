@@ -8,7 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::server::PATIENCE;
 
 /// Where attackers come from.
-pub const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub const ATTACKER: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Where the honest come from.
 pub const HONEST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 /// Where the operator looks from.
