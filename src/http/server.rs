@@ -1,5 +1,5 @@
 //! The listener: bounds on connections, slow headers, slow readers and idle peers, and a drain
-//! at the end that loses nothing. Who is connected, and who goes, is in [`connections`](super::connections).
+//! at the end that loses nothing. Who is connected, and who goes, is in `connections`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

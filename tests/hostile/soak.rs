@@ -15,9 +15,9 @@ use super::variable;
 /// How many users there are at a time.
 const USERS: u64 = 8;
 
-/// What an ended session may leave in memory until it is a day old: its id and its time, in a table
-/// that doubles when it is full.
-const ENDED_BYTES: u64 = 128;
+/// What an ended session may leave in memory until it is a day old, and its last note for five
+/// minutes: an id and a time, each in a table that doubles when it is full.
+const ENDED_BYTES: u64 = 256;
 
 /// How much memory may come and go besides: caches that were not full, and what the allocator keeps.
 const MARGIN_KIB: u64 = 16 * 1024;
