@@ -20,6 +20,8 @@ pub(crate) const RESPONSES: &str = "doorward_http_responses_total";
 pub(crate) const REQUEST_SECONDS: &str = "doorward_http_request_seconds";
 /// Gauge: open connections.
 pub(crate) const CONNECTIONS: &str = "doorward_http_connections";
+/// Counter: connections that were closed for a newcomer, while their peers said nothing.
+pub(crate) const SENT_AWAY: &str = "doorward_http_connections_sent_away_total";
 /// Histogram: write jobs in a commit.
 pub(crate) const BATCH_SIZE: &str = "doorward_store_batch_jobs";
 /// Histogram: how long a commit took.
@@ -81,6 +83,7 @@ pub(crate) fn describe() {
         (VERDICTS, "Verdicts over refresh tokens."),
         (SESSIONS_ENDED, "Sessions ended, by reason."),
         (RESPONSES, "HTTP responses, by status."),
+        (SENT_AWAY, "Silent connections closed for a newcomer."),
         (BATCH_FAULTS, "Group commits that failed as a whole."),
         (MAIL, "Mails tried or dropped, by outcome."),
     ] {

@@ -13,7 +13,7 @@ seed=${DOORWARD_SEED:-$(date +%s)}
 scale=${PROVE_SCALE:-1}
 logs=target/prove
 report=docs/PROOF.md
-order=(protocol model clock linear broken crash faults backup fuzz enumeration)
+order=(protocol model clock linear broken crash faults backup fuzz enumeration hostile)
 only=" ${*:-${order[*]}} "
 commit=$(git rev-parse --short HEAD)
 git diff --quiet HEAD -- src tests || commit="$commit, changed"
@@ -84,6 +84,9 @@ prove fuzz "$(of 200000) inputs for each parser" \
 wait
 prove enumeration "who has an account, by the time of an answer: $(of 10000) pairs of each kind, in turns" \
     env DOORWARD_PAIRS="$(of 10000)" TMPDIR="$memory" cargo test --locked --test api enumeration -- --nocapture
+prove hostile "hostile clients, $(of 20000) honest requests among slow ones, a soak of $(of 300) s, the release binary" \
+    env DOORWARD_HONEST="$(of 20000)" DOORWARD_SOAK="$(of 300)" DOORWARD_BIN="$PWD/target/release/doorward" \
+    cargo test --locked --test hostile -- --nocapture --test-threads 1
 prove broken "the linearizability test against a store that rotates in two transactions: caught" \
     cargo test --locked --features broken-rotation --test linear -- --nocapture
 

@@ -27,7 +27,7 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     metrics::install();
-    raise_descriptor_limit();
+    let most = connections();
 
     let mut signals = Signals::listen()?;
     let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
@@ -36,12 +36,12 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     let (socket, bound) = LISTEN.bind(config.listen)?;
     let metrics_listen = config.metrics_listen;
     let doorward = Doorward::open_held(hold, config, bound).await.map_err(start_failure)?;
-    let mut listeners = vec![(LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
+    let mut listeners = vec![(most, LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
     if let Some(address) = metrics_listen {
         let (socket, bound) = METRICS.bind(address)?;
         let routes =
             Route::new().at("/metrics", get(metrics::open_metrics)).map_to_response().boxed();
-        listeners.push((METRICS.listen(socket, bound)?, Arc::new(routes)));
+        listeners.push((SCRAPERS, METRICS.listen(socket, bound)?, Arc::new(routes)));
     }
 
     tokio::spawn(metrics::keep_up());
@@ -49,8 +49,8 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
     let (stop, stopped) = watch::channel(false);
     let servers: Vec<_> = listeners
         .into_iter()
-        .map(|(listener, endpoint)| {
-            tokio::spawn(server::serve(listener, endpoint, stopped.clone()))
+        .map(|(most, listener, endpoint)| {
+            tokio::spawn(server::serve_at_most(most, listener, endpoint, stopped.clone()))
         })
         .collect();
     let url = &doorward.app().public_url;
@@ -168,12 +168,32 @@ fn log_to_stderr(config: &Config) {
     };
 }
 
-/// Connections cost descriptors; the soft limit is often 1024.
-fn raise_descriptor_limit() {
+/// Open files that are not clients' connections: the database's, those to mail servers, the
+/// scrapers'.
+const OTHER_FILES: usize = 128;
+
+/// How many connections there are at a time for `metrics_listen`.
+const SCRAPERS: usize = 32;
+
+/// How many connections can be served at a time. Each is an open file, of which the soft limit often
+/// allows 1024: it is raised as far as it goes.
+fn connections() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let Some(files) = files else { return server::CONNECTIONS };
+    let most = server::CONNECTIONS.min(files - OTHER_FILES.min(files / 2));
+    if most < server::CONNECTIONS {
+        tracing::warn!(
+            "{most} connections are served at a time, because only {files} files may be open: {} \
+             would do for {} (`LimitNOFILE=` of systemd, `ulimit -Hn`)",
+            server::CONNECTIONS + OTHER_FILES,
+            server::CONNECTIONS,
+        );
+    }
+    most
 }
