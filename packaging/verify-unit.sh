@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets systemd judge doorward.service: its syntax, then its sandbox.
+# Lets systemd judge doorward.service: its syntax, then its sandbox; and the syntax of the backup's units.
 #
 # `systemd-analyze verify` insists that the binary of ExecStart= exists, which it need not
 # on a build machine, so a copy of the unit that starts /bin/true instead is verified.
@@ -27,6 +27,15 @@ fi
 status=0
 verdict=$(systemd-analyze verify --man=no "$copy" 2>&1) || status=$?
 complaints=$(grep -F doorward.service <<<"$verdict" || true)
+if [[ $status -ne 0 || -n $complaints ]]; then
+    printf '%s\n' "unit-check: systemd-analyze verify complains:" "${complaints:-$verdict}" >&2
+    exit 1
+fi
+
+backup=$(dirname "$unit")/doorward-backup
+cp "$backup.service" "$backup.timer" "$scratch"
+verdict=$(systemd-analyze verify --man=no "$scratch"/doorward-backup.{service,timer} 2>&1) || status=$?
+complaints=$(grep -F doorward-backup <<<"$verdict" || true)
 if [[ $status -ne 0 || -n $complaints ]]; then
     printf '%s\n' "unit-check: systemd-analyze verify complains:" "${complaints:-$verdict}" >&2
     exit 1

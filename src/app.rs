@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, PublicUrl};
 use crate::crypto::hasher::{Costs, HashFault, Hasher};
-use crate::crypto::keyring::Keyring;
+use crate::crypto::key_files::Place;
+use crate::crypto::keyring::{Keyring, Keys};
 use crate::domain::session::SessionPolicy;
+use crate::flows::keys::Watch;
 use crate::flows::throttles::Throttles;
 use crate::mail::{Letterhead, Mailer};
 use crate::store::Store;
@@ -27,7 +29,9 @@ pub struct App {
     /// The database.
     pub store: Store,
     /// The keys.
-    pub keys: Arc<Keyring>,
+    pub keys: Keys,
+    /// Where they come from.
+    pub watch: Watch,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Yields randomness.
@@ -62,7 +66,8 @@ impl App {
             audience: config.audience(bound),
             policy: SessionPolicy::from(&config),
             store,
-            keys: Arc::new(keys),
+            keys: Keys::new(keys),
+            watch: Watch::new(Place::from(&config)),
             clock,
             entropy,
             hasher: Hasher::start(Costs::from(&config), threads)?,

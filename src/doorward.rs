@@ -15,11 +15,12 @@ use crate::crypto::keyring::{Keyring, Root};
 use crate::domain::secret::KeyId;
 use crate::domain::time::Now;
 use crate::fault::Fault;
+use crate::flows;
 use crate::http::guard::Guard;
 use crate::http::{self, Web};
 use crate::jobs::Jobs;
 use crate::mail::{Mailer, MailerError};
-use crate::store::{OpenError, Store};
+use crate::store::{Hold, HoldError, OpenError, Store};
 
 /// A running Doorward: its routes, and the guard for the routes of the program around it.
 ///
@@ -43,6 +44,8 @@ use crate::store::{OpenError, Store};
 pub struct Doorward {
     web: Arc<Web>,
     jobs: Option<Jobs>,
+    /// Let go when all else is closed.
+    hold: Option<Hold>,
 }
 
 /// Why Doorward cannot start. Says what to do about it.
@@ -57,6 +60,9 @@ pub enum StartError {
     /// Mail cannot be sent as configured.
     #[error(transparent)]
     Mail(#[from] MailerError),
+    /// Another Doorward has the data directory.
+    #[error(transparent)]
+    Held(#[from] HoldError),
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),
@@ -73,7 +79,7 @@ pub enum StartError {
 
 impl Doorward {
     /// Opens the keys and the database under `config.data_dir` and starts the background jobs
-    /// on the current tokio runtime. `public_url` should be set: it is where users find the
+    /// on the current tokio runtime. One Doorward at a time has a data directory. `public_url` should be set: it is where users find the
     /// program around it.
     pub async fn open(config: Config) -> Result<Self, StartError> {
         let bound = config.listen;
@@ -82,6 +88,16 @@ impl Doorward {
 
     /// The same for a server that is bound to `bound`, whatever `config.listen` says.
     pub async fn open_at(config: Config, bound: SocketAddr) -> Result<Self, StartError> {
+        let hold = Hold::take(&config.data_dir)?;
+        Self::open_held(hold, config, bound).await
+    }
+
+    /// The same, in a data directory that is held already.
+    pub(crate) async fn open_held(
+        hold: Hold,
+        config: Config,
+        bound: SocketAddr,
+    ) -> Result<Self, StartError> {
         config.check_exposure(bound)?;
         let mailer = Mailer::open(&config)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -90,16 +106,17 @@ impl Doorward {
         let store = Store::open(&config.database(), config.access_token_ttl, now)?;
         let keys = load_keys(&config, &store, &*entropy, now).await?;
         let app = App::new(config, bound, store, keys, clock, entropy)?.with_mailer(mailer);
+        flows::keys::note(&app.store, &app.keys.current(), &*app.clock).await?;
         warn_of_mail_that_nobody_gets(&app);
         let app = Arc::new(app);
         let jobs = Jobs::start(&app);
-        Ok(Self { jobs: Some(jobs), ..Self::from_app(app) })
+        Ok(Self { jobs: Some(jobs), hold: Some(hold), ..Self::from_app(app) })
     }
 
     /// Around an application that was put together by hand, without background jobs: for tests
     /// on a fake clock.
     pub fn from_app(app: Arc<App>) -> Self {
-        Self { web: Arc::new(Web::new(app)), jobs: None }
+        Self { web: Arc::new(Web::new(app)), jobs: None, hold: None }
     }
 
     /// All of Doorward's routes: the API, the documentation, the probes.
@@ -117,6 +134,12 @@ impl Doorward {
         &self.web.app
     }
 
+    /// Reads the keys again: what `doorward serve` does on SIGHUP, for a `key_file` that has another
+    /// line. Keys that cannot be used change nothing.
+    pub async fn reload_keys(&self) -> Result<(), flows::keys::Refusal> {
+        flows::keys::reload(self.app()).await
+    }
+
     /// Ends the background jobs, once a mail that is being delivered is, writes what is queued and closes the database. Requests that
     /// come later are answered 503.
     pub async fn close(mut self) {
@@ -129,6 +152,7 @@ impl Doorward {
             tracing::warn!(%fault, "the last confirmations could not be written");
         }
         let _ = tokio::task::spawn_blocking(move || app.store.close_for_good()).await;
+        drop(self.hold.take());
     }
 }
 
@@ -164,5 +188,5 @@ async fn load_keys(
     if !in_use.is_empty() && !in_use.iter().any(is_known) {
         return Err(KeyError::Others(place).into());
     }
-    Ok(keys)
+    Ok(keys.without(&store.retired_keys().await?))
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flows::delivery::{Delivery, Progress};
+use crate::flows::keys;
 use crate::metric;
 
 /// How often it is looked for what the command line has changed; a second is promised.
@@ -47,6 +48,12 @@ impl Jobs {
         let mut jobs = JoinSet::new();
         jobs.spawn(every(FOLLOW, "follow", Arc::clone(app), |app| async move {
             app.store.follow(app.clock.now()).await
+        }));
+        jobs.spawn(every(FOLLOW, "keys", Arc::clone(app), |app| async move {
+            Ok(keys::follow(&app).await?)
+        }));
+        jobs.spawn(every(SWEEP, "retired keys", Arc::clone(app), |app| async move {
+            Ok(keys::retire(&app).await?)
         }));
         jobs.spawn(every(NOTES, "notes", Arc::clone(app), |app| async move {
             app.store.write_notes(app.clock.now()).await

@@ -20,6 +20,8 @@ pub(crate) const RESPONSES: &str = "doorward_http_responses_total";
 pub(crate) const REQUEST_SECONDS: &str = "doorward_http_request_seconds";
 /// Gauge: open connections.
 pub(crate) const CONNECTIONS: &str = "doorward_http_connections";
+/// Counter: connections that were closed for a newcomer, while their peers said nothing.
+pub(crate) const SENT_AWAY: &str = "doorward_http_connections_sent_away_total";
 /// Histogram: write jobs in a commit.
 pub(crate) const BATCH_SIZE: &str = "doorward_store_batch_jobs";
 /// Histogram: how long a commit took.
@@ -32,7 +34,7 @@ pub(crate) const WRITE_QUEUE: &str = "doorward_store_queue";
 pub(crate) const HASH_SECONDS: &str = "doorward_hash_seconds";
 /// Gauge: password hashes that wait.
 pub(crate) const HASH_QUEUE: &str = "doorward_hash_queue";
-/// Counter: mails tried, by `outcome` (`delivered`, `failed`, `given_up`).
+/// Counter: mails tried, by `outcome` (`delivered`, `dropped`, `failed`, `given_up`).
 pub(crate) const MAIL: &str = "doorward_mail_total";
 /// Gauge: mail that waits to be delivered.
 pub(crate) const MAIL_WAITING: &str = "doorward_mail_waiting";
@@ -81,8 +83,9 @@ pub(crate) fn describe() {
         (VERDICTS, "Verdicts over refresh tokens."),
         (SESSIONS_ENDED, "Sessions ended, by reason."),
         (RESPONSES, "HTTP responses, by status."),
+        (SENT_AWAY, "Silent connections closed for a newcomer."),
         (BATCH_FAULTS, "Group commits that failed as a whole."),
-        (MAIL, "Mails tried, by outcome."),
+        (MAIL, "Mails tried or dropped, by outcome."),
     ] {
         metrics::describe_counter!(counter, help);
     }

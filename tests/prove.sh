@@ -13,7 +13,7 @@ seed=${DOORWARD_SEED:-$(date +%s)}
 scale=${PROVE_SCALE:-1}
 logs=target/prove
 report=docs/PROOF.md
-order=(protocol model clock linear broken crash faults fuzz enumeration)
+order=(protocol model clock linear broken crash faults backup fuzz enumeration hostile)
 only=" ${*:-${order[*]}} "
 commit=$(git rev-parse --short HEAD)
 git diff --quiet HEAD -- src tests || commit="$commit, changed"
@@ -77,11 +77,16 @@ prove clock "clock steps of a second to a year, over leap days: $(of 4000) rando
     env PROPTEST_CASES="$(of 4000)" TMPDIR="$memory" cargo test --locked --test clock -- --nocapture
 prove faults "an I/O error at every operation, $(of 20000) power losses; the control with \`NORMAL\`" \
     env DOORWARD_POWER_LOSSES="$(of 20000)" TMPDIR="$memory" cargo test --locked --test faults -- --nocapture
+prove backup "$(of 100) backups of a server under load, each checked, restored and checked again" \
+    env DOORWARD_BACKUPS="$(of 100)" cargo test --locked --test cli -- backups_under_load --nocapture
 prove fuzz "$(of 200000) inputs for each parser" \
     env DOORWARD_FUZZ_CASES="$(of 200000)" cargo test --locked --test fuzz -- --nocapture
 wait
 prove enumeration "who has an account, by the time of an answer: $(of 10000) pairs of each kind, in turns" \
     env DOORWARD_PAIRS="$(of 10000)" TMPDIR="$memory" cargo test --locked --test api enumeration -- --nocapture
+prove hostile "hostile clients, $(of 20000) honest requests among slow ones, a soak of $(of 300) s, the release binary" \
+    env DOORWARD_HONEST="$(of 20000)" DOORWARD_SOAK="$(of 300)" DOORWARD_BIN="$PWD/target/release/doorward" \
+    cargo test --locked --test hostile -- --nocapture --test-threads 1
 prove broken "the linearizability test against a store that rotates in two transactions: caught" \
     cargo test --locked --features broken-rotation --test linear -- --nocapture
 

@@ -75,7 +75,13 @@ impl Running {
 
     /// What the database keeps of the secret in a refresh token.
     fn fingerprint(&self, token: &str) -> [u8; 32] {
-        self.app.keys.ratchets().active().lookup(&open(token, &self.app.keys).unwrap().sec).0
+        self.app
+            .keys
+            .current()
+            .ratchets()
+            .active()
+            .lookup(&open(token, &self.app.keys.current()).unwrap().sec)
+            .0
     }
 }
 
@@ -186,10 +192,10 @@ async fn a_history_of_refreshes_is_linearizable() {
                 let ended = ticks.fetch_add(1, Ordering::SeqCst);
                 let answer = answer.map(|issued| {
                     let generation = issued.session.generation.0;
-                    let secret = open(&issued.refresh_token, &app.keys).unwrap().sec;
+                    let secret = open(&issued.refresh_token, &app.keys.current()).unwrap().sec;
                     // As a browser does: whatever came last is kept, be it older.
                     *jar.lock().unwrap() = (generation, issued.refresh_token);
-                    (generation, app.keys.ratchets().active().lookup(&secret).0)
+                    (generation, app.keys.current().ratchets().active().lookup(&secret).0)
                 });
                 seen.push(Seen { began, ended, presented, answer });
             }

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const README: &str = include_str!("../README.md");
-const MARK: &str = "<!-- walk -->\n```sh\n";
 
 /// The server as the README starts it, on a free port; stopped when the test is over.
 struct Server {
@@ -45,10 +44,10 @@ impl Drop for Server {
     }
 }
 
-/// Each block of the walk: what is pasted, and what it shows in return.
-fn blocks(readme: &str) -> Vec<(String, Vec<String>)> {
+/// Each block that is marked so: what is pasted, and what it shows in return.
+fn blocks(readme: &str, mark: &str) -> Vec<(String, Vec<String>)> {
     readme
-        .split(MARK)
+        .split(&format!("<!-- {mark} -->\n```sh\n"))
         .skip(1)
         .map(|rest| {
             let block = rest.split("```").next().expect("a block");
@@ -78,7 +77,7 @@ fn is_as_shown(line: &str, shown: &str) -> bool {
 fn the_walk_works_as_pasted() {
     let data = tempfile::tempdir().expect("a directory");
     let server = Server::start(data.path());
-    let blocks = blocks(README);
+    let blocks = blocks(README, "walk");
     assert!(blocks.len() >= 8, "only {} blocks found", blocks.len());
 
     // One shell for the whole walk, as in a person's terminal; a line tells the blocks apart.
@@ -99,12 +98,42 @@ echo --- next
     let output = shell.wait_with_output().expect("its output");
     let output = String::from_utf8(output.stdout).expect("text");
 
-    for ((pasted, shown), printed) in blocks.iter().zip(output.split("--- next\n")) {
-        let printed: Vec<_> = printed.lines().collect();
-        let same = printed.len() == shown.len()
-            && printed.iter().zip(shown).all(|(line, shown)| is_as_shown(line, shown));
-        assert!(same, "pasted:\n{pasted}\nshown: {shown:#?}\nprinted: {printed:#?}");
+    for (block, printed) in blocks.iter().zip(output.split("--- next\n")) {
+        check_shown(block, printed);
     }
+}
+
+fn check_shown((pasted, shown): &(String, Vec<String>), printed: &str) {
+    let printed: Vec<_> = printed.lines().collect();
+    let same = printed.len() == shown.len()
+        && printed.iter().zip(shown).all(|(line, shown)| is_as_shown(line, shown));
+    assert!(same, "pasted:\n{pasted}\nshown: {shown:#?}\nprinted: {printed:#?}");
+}
+
+/// The backup while the server runs, the way back once it is stopped, as in an operator's directory.
+#[test]
+fn a_backup_is_made_and_restored_as_pasted() {
+    let place = tempfile::tempdir().expect("a directory");
+    let data = place.path().join("data");
+    std::fs::create_dir(&data).expect("the data directory");
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_doorward"));
+    let programs = program.parent().expect("its directory").display();
+    let path = format!("{programs}:{}", std::env::var("PATH").expect("a path"));
+    let paste = |mark: &str| {
+        let block = blocks(README, mark).pop().expect("a block");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &block.0]).current_dir(place.path()).env("PATH", &path);
+        let output = shell.output().expect("bash");
+        check_shown(&block, &String::from_utf8(output.stdout).expect("text"));
+    };
+    let server = Server::start(&data);
+    let register = r#"curl -sS -H 'Content-Type: application/json' $URL/api/auth/register \
+        -d '{"email":"ana@example.com","password":"correct horse battery"}'"#;
+    let curl = Command::new("bash").args(["-c", register]).env("URL", &server.url).output();
+    assert!(curl.expect("curl").status.success());
+    paste("backup");
+    drop(server);
+    paste("restore");
 }
 
 #[test]
@@ -159,12 +188,18 @@ fn every_setting_is_in_the_table_with_its_default() {
 /// What `docs/ADVISORIES.md` and `SECURITY.md` call a test must be one.
 #[test]
 fn the_tests_that_are_named_exist() {
-    let named = include_str!("../docs/ADVISORIES.md").lines().filter_map(|line| {
+    let documents = [include_str!("../docs/ADVISORIES.md"), include_str!("../SECURITY.md")];
+    let named = documents.iter().flat_map(|document| document.lines()).filter_map(|line| {
         let cell = line.strip_suffix(" |")?.rsplit(" | ").next()?;
-        (cell.starts_with('`')).then(|| cell.split('`').skip(1).step_by(2))
+        cell.starts_with('`').then(|| cell.split('`').skip(1).step_by(2))
     });
+    // Other tables end in code too, such as settings.
+    let is_name = |name: &&str| {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b" _:".contains(&b);
+        name.contains(' ') && name.contains('_') && name.bytes().all(is_word)
+    };
     let mut seen = 0;
-    for name in named.flatten() {
+    for name in named.flatten().filter(is_name) {
         let (target, path) = name.split_once(' ').expect("a target and a test");
         let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
         let (module, function) = path.rsplit_once("::").unwrap_or(("main", path));
@@ -175,5 +210,5 @@ fn the_tests_that_are_named_exist() {
         assert!(!rest.is_empty(), "no test {name} (looked in {})", file.display());
         seen += 1;
     }
-    assert!(seen > 20, "{seen} are named");
+    assert!(seen > 50, "{seen} are named");
 }

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{ACCESS_TTL, DAY, HOUR, MINUTE, PASSWORD_HASH, POLICY, SECOND, World};
+use common::{ACCESS_TTL, DAY, HOUR, MINUTE, PASSWORD_HASH, POLICY, SECOND, World, root};
+use doorward::crypto::keyring::Keyring;
 use doorward::domain::claims::{Identity, Role};
 use doorward::domain::id::{Generation, SessionId};
 use doorward::domain::session::{Client, EndReason, ReusePolicy, SessionPolicy};
@@ -496,4 +497,23 @@ async fn a_user_that_was_read_is_forgotten_when_changed_here_or_by_another_proce
     other.change_user(ana.id, UserChange::Delete, world.now()).await.unwrap();
     world.store.follow(world.now()).await.unwrap();
     assert!(world.store.find_user(ana.id).await.unwrap().is_none());
+}
+
+/// A process that has not seen the newest key must not take an honest parent for a foreign token.
+#[tokio::test]
+async fn without_the_session_s_key_nothing_is_said_of_a_token() {
+    let mut world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let parent = world.sign_in(&ana).await;
+    let before = std::mem::replace(&mut world.keys, Keyring::new(&root(2), &[root(1)]).unwrap());
+    let child = world.rotate(parent.token()).await.unwrap();
+    let after = std::mem::replace(&mut world.keys, before);
+
+    for token in [parent.token(), child.token()] {
+        assert_eq!(world.rotate(token).await.err(), Some(Refused::UnknownKey));
+    }
+    assert_eq!(world.count("SELECT count(*) FROM audit WHERE event LIKE 'refresh_token%'"), 0);
+    world.keys = after;
+    assert_eq!(world.rotate(parent.token()).await.unwrap().session.generation, Generation(2));
+    world.rotate(child.token()).await.unwrap();
 }

@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 use crate::crypto::hasher::HashFault;
 use crate::crypto::key_files::KeyError;
 use crate::fault::Fault;
-use crate::store::OpenError;
+use crate::store::{HoldError, OpenError};
 
 /// A message for the person at the terminal, and the exit code.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ failures! {
     ConfigError => usage,
     KeyError => usage,
     OpenError => failed,
+    HoldError => failed,
     Fault => failed,
     HashFault => failed,
     NoEntropy => failed,

@@ -15,9 +15,9 @@ pub(super) fn harden() {
 fn say(info: &PanicHookInfo<'_>) {
     let place = place(info);
     if tracing::dispatcher::has_been_set() {
-        tracing::error!(place, "a mistake in doorward: please report it");
+        tracing::error!(place, "doorward panicked: please report it");
     } else {
-        output::complain(&format!("a mistake in doorward, at {place}. Please report it"));
+        output::complain(&format!("panicked at {place}: please report it"));
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
             .unwrap();
         assert!(!run.status.success());
         let said = [run.stdout, run.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-        assert!(said.contains("doorward: a mistake in doorward, at src/cli/harden.rs:"), "{said}");
+        assert!(said.contains("doorward: panicked at src/cli/harden.rs:"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
     }
 }

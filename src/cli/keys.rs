@@ -1,31 +1,57 @@
 //! `doorward keys`. Shows ids and public keys; the one secret that is ever printed is a fresh one.
 
+use std::collections::HashMap;
+
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::data;
+use super::data::{self, Data};
 use super::failure::Failure;
-use super::output;
-use crate::clock::{Clock as _, SystemClock, SystemEntropy, random};
+use super::output::{self, count, or_dash};
+use crate::clock::{SystemEntropy, random};
 use crate::config::Config;
-use crate::crypto::key_files::{self, KeyError};
-use crate::crypto::keyring::{Keyring, Root};
+use crate::crypto::key_files::{KeyError, Place};
+use crate::crypto::keyring::{KeySet, Keyring, Root};
+use crate::domain::time::Timestamp;
+use crate::flows::keys::{self, Refusal};
+use crate::store::KeyRecord;
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
   (umask 077 && doorward keys generate > doorward.key)
-  DOORWARD_KEY_FILE=doorward.key doorward serve";
+  DOORWARD_KEY_FILE=doorward.key doorward serve
+
+  (umask 077 && doorward keys generate >> doorward.key)   # a newer one
+  kill -HUP PID                                            # of the server, which then uses it";
+
+const ROTATE_EXAMPLES: &str = "\
+Examples:
+  doorward keys rotate
+  doorward keys rotate --revoke-old   # somebody has read the key files, or may have";
 
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// List the keys, the active one first
     ///
     /// Shows what is public: the id of the key that access tokens name (kid), and the id that
-    /// refresh tokens name. Older keys make no new tokens but still verify what they made.
+    /// refresh tokens name. The active key makes tokens. One that is verifying makes none, but what it
+    /// made is still good; it is retired when nothing that is about can need it, not before the time
+    /// that is shown. A missing one has lost its file without having been retired.
     List {
-        /// Print a JSON array of {kid, key, state, refreshKeyId}
+        /// Print a JSON array of {kid, key, state, since, until, refreshKeyId}
         #[arg(long)]
         json: bool,
+    },
+    /// Make a new key that signs from now on
+    ///
+    /// Nobody is signed out: older keys verify what they have made until nothing that is about can
+    /// need them, and are then removed. A running server takes the new key up within a second. With
+    /// the setting `key_file`, add a line to that file instead.
+    #[command(after_long_help = ROTATE_EXAMPLES)]
+    Rotate {
+        /// Also end all that older keys have made, at once: everybody signs in again
+        #[arg(long)]
+        revoke_old: bool,
     },
     /// Print a fresh secret key, a line for a `key_file`
     ///
@@ -41,8 +67,13 @@ pub(super) enum Command {
 #[serde(rename_all = "camelCase")]
 struct KeyView {
     kid: String,
-    key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
     refresh_key_id: String,
 }
 
@@ -52,34 +83,126 @@ pub(super) fn generate() -> Result<String, Failure> {
     Ok(format!("{}\n", *root.to_paserk()))
 }
 
-/// The ids of all keys.
+/// All keys, and since when they are what they are.
 pub(super) fn list(config: &Config, json: bool) -> Result<String, Failure> {
-    let keys = load(config)?;
-    let views = keys.sets().enumerate().map(|(index, set)| KeyView {
-        kid: set.public.id().to_owned(),
-        key: set.public.to_paserk(),
-        state: if index == 0 { "active" } else { "older" },
-        refresh_key_id: set.ratchet.id.to_string(),
-    });
+    let keyring = load(config)?;
+    let records = if data::is_there(config)? {
+        data::existing(config.clone(), async |data| Ok(data.store.key_records().await?))?
+    } else {
+        Vec::new()
+    };
+    let views = views(&keyring, &records, config);
     if json {
-        return output::json(&views.collect::<Vec<_>>());
+        return output::json(&views);
     }
-    let rows = views.map(|view| [view.kid, view.state.to_owned(), view.refresh_key_id]);
-    Ok(output::table(["Key id (kid)", "State", "Refresh key id"], rows))
+    let rows = views.into_iter().map(|view| {
+        let (since, until) = (or_dash(view.since), or_dash(view.until));
+        [view.kid, view.state.to_owned(), since, until, view.refresh_key_id]
+    });
+    let headings = ["Key id (kid)", "State", "Since", "Not retired before", "Refresh key id"];
+    Ok(output::table(headings, rows))
+}
+
+/// Those that are there, the latest first, and then those that are only on record.
+fn views(keyring: &Keyring, records: &[KeyRecord], config: &Config) -> Vec<KeyView> {
+    let known: HashMap<_, _> = records.iter().map(|record| (record.name.id, record)).collect();
+    let active = keyring.active().ratchet.id;
+    let mut sets: Vec<&KeySet> = keyring.sets().collect();
+    // The active one comes first, then the oldest.
+    sets[1..].reverse();
+    let here = sets.into_iter().map(|set| {
+        let record = known.get(&set.ratchet.id);
+        let retired_at = record.and_then(|record| record.retired_at);
+        let (state, since, until) = match (set.ratchet.id == active, retired_at) {
+            (true, _) => ("active", record.map(|record| record.active_at), None),
+            (false, Some(at)) => ("retired", Some(at), None),
+            (false, None) => (
+                "verifying",
+                record.and_then(|record| record.superseded_at),
+                record.map(|record| keys::needed_until(record, config)),
+            ),
+        };
+        let key = Some(set.public.to_paserk());
+        let refresh_key_id = set.ratchet.id.to_string();
+        KeyView { kid: set.public.id().to_owned(), key, state, since, until, refresh_key_id }
+    });
+    let ids = keyring.ids();
+    let gone = records.iter().filter(|record| !ids.contains(&record.name.id)).map(|record| {
+        let state = if record.retired_at.is_some() { "retired" } else { "missing" };
+        let since = record.retired_at.or(record.superseded_at);
+        let refresh_key_id = record.name.id.to_string();
+        KeyView {
+            kid: record.name.kid.clone(),
+            key: None,
+            state,
+            since,
+            until: None,
+            refresh_key_id,
+        }
+    });
+    here.chain(gone).collect()
 }
 
 /// Loads the keys as the server does, but makes nothing that is not there.
 pub(super) fn load(config: &Config) -> Result<Keyring, Failure> {
-    if let Some(file) = &config.key_file {
-        let (keys, warning) = key_files::load_file(file)?;
-        output::warn(warning.as_slice());
-        return Ok(keys);
+    let place = Place::from(config);
+    if let Place::Directory(dir) = &place {
+        data::require(dir, "keys", &config.data_dir)?;
     }
-    let dir = config.keys_dir();
-    data::require(&dir, "keys", &config.data_dir)?;
-    let unused = Root::from_bytes(random(&SystemEntropy)?);
-    match key_files::load_dir(&dir, false, &unused, SystemClock::start().now().wall) {
+    match place.load() {
         Err(KeyError::Missing(_)) => Err(data::absent("keys", &config.data_dir)),
-        loaded => Ok(loaded?),
+        loaded => {
+            let (keyring, warning) = loaded?;
+            output::warn(warning.as_slice());
+            Ok(keyring)
+        }
+    }
+}
+
+/// A new key in the directory.
+pub(super) fn rotate(config: Config, revoke_old: bool) -> Result<String, Failure> {
+    if let Some(file) = &config.key_file {
+        return Err(Failure::usage(by_hand(&file.display().to_string(), revoke_old)));
+    }
+    data::require(&config.keys_dir(), "keys", &config.data_dir)?;
+    data::existing(config, async |data| {
+        let Data { store, clock, entropy, config, .. } = data;
+        let dir = config.keys_dir();
+        let keyring = keys::rotate(store, dir.clone(), clock, entropy).await?;
+        let kid = keyring.active().public.id();
+        let older = count(keyring.sets().count() - 1, "older key");
+        if revoke_old {
+            let ended = count(keys::revoke_older(store, dir, &keyring, clock).await?, "session");
+            return Ok(format!("{kid} signs from now on; {older} revoked, {ended} ended\n"));
+        }
+        Ok(format!(
+            "{kid} signs from now on; {older} verifying until what was made with them is over\n"
+        ))
+    })
+}
+
+/// What to do where the keys are somebody else's to keep.
+fn by_hand(file: &str, revoke_old: bool) -> String {
+    if revoke_old {
+        format!(
+            "the keys are in {file} (setting key_file), which is yours to write. Stop the server, put \
+             one line of `doorward keys generate` in the place of all, run `doorward session revoke \
+             --all`, and start again"
+        )
+    } else {
+        format!(
+            "the keys are in {file} (setting key_file), which is yours to write. Add a line to its \
+             end: `doorward keys generate >> {file}`; then have the server read it: `kill -HUP PID`"
+        )
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unreadable(error) => error.into(),
+            Refusal::Internal(fault) => fault.into(),
+            Refusal::Needed { .. } => Self::failed(refusal),
+        }
     }
 }

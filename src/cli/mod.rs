@@ -4,8 +4,9 @@
 //! | file | holds |
 //! |---|---|
 //! | `serve.rs` | the server |
-//! | `user/`, `session.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
+//! | `user/`, `session.rs`, `audit.rs`, `mail.rs`, `keys.rs`, `settings.rs`, `reference.rs` | the other commands |
 //! | `import.rs`, `export.rs` | users on their way in and out |
+//! | `backup.rs`, `restore.rs`, `check.rs` | the database as a whole |
 //! | `data.rs` | opening the data directory for the time of one command |
 //! | `password.rs` | asking for a password |
 //! | `output.rs`, `views.rs` | tables and JSON |
@@ -14,6 +15,9 @@
 //!
 //! A command answers with the text that it has to say; [`run`] is the only one that prints it.
 
+mod audit;
+mod backup;
+mod check;
 mod data;
 mod export;
 mod failure;
@@ -24,6 +28,7 @@ mod mail;
 mod output;
 mod password;
 mod reference;
+mod restore;
 mod serve;
 mod session;
 mod settings;
@@ -49,7 +54,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 /// A self-hosted sign-in server: one binary, one SQLite file, refresh tokens that never race.
 ///
 /// Settings come from ./doorward.toml (or the file named by --config), then from environment
-/// variables such as `DOORWARD_LISTEN`, then from flags; the last one wins. Every command may be
+/// variables such as `DOORWARD_LISTEN`, then from flags; the last one wins. Every command but `restore` may be
 /// run while the server is running: what it changes is in force within a second.
 #[derive(Parser)]
 #[command(name = "doorward", version, after_help = EXAMPLES)]
@@ -76,7 +81,7 @@ enum Command {
     /// Start the server
     ///
     /// On the first start the database and the keys are made in the data directory. SIGTERM and
-    /// Ctrl-C let the running requests finish. One server runs on a data directory at a time.
+    /// Ctrl-C let the running requests finish; SIGHUP has the keys read again. One server runs on a data directory at a time.
     Serve {
         /// Serve on this IP:port; overrides the setting `listen`, port 0 takes any free one
         #[arg(long, value_name = "ADDR")]
@@ -88,10 +93,13 @@ enum Command {
     /// See who is signed in, and sign them out
     #[command(subcommand)]
     Session(session::Command),
+    /// See what happened to accounts
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// See the mail that is not delivered, and try whether mail arrives
     #[command(subcommand)]
     Mail(mail::Command),
-    /// Inspect the signing keys, and make one
+    /// Inspect and rotate the signing keys, and make one
     #[command(subcommand)]
     Keys(keys::Command),
     /// Bring users along from elsewhere
@@ -108,6 +116,24 @@ enum Command {
         /// The file, which is replaced as a whole; - or nothing is standard output
         file: Option<PathBuf>,
     },
+    /// Copy the database into one file, while the server runs
+    ///
+    /// The file holds the database as it was at one moment, with a checksum, and is checked before it
+    /// appears under its name. Only its owner may read it. The keys are not in it.
+    #[command(after_long_help = backup::EXAMPLES)]
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database; the server must be stopped
+    ///
+    /// Everybody signs in again: sessions, links in mails and mail that waits are older than what
+    /// users hold, and are ended, voided and dropped. Nobody is accused of anything. The database
+    /// that was there is kept beside it as doorward.db.before-restore.
+    #[command(after_long_help = restore::EXAMPLES)]
+    Restore(restore::Restore),
+    /// Check the database, also while the server runs, or a backup
+    ///
+    /// Asks SQLite whether the file is whole, and looks for what no operation leaves behind. Changes
+    /// nothing. The exit code is 1 when something is wrong.
+    Check(check::Check),
     /// Print the OpenAPI description of the HTTP interface
     Openapi {
         /// Print YAML instead of JSON
@@ -153,12 +179,20 @@ impl Place {
             Command::Serve { listen } => start(self.load(listen)?),
             Command::User(command) => command.run(self.configuration()?),
             Command::Session(command) => command.run(self.configuration()?),
+            Command::Audit(command) => command.run(self.configuration()?),
             Command::Import(import) => import.run(self.configuration()?),
             Command::Export { file } => export::run(self.configuration()?, file),
             Command::Mail(command) => command.run(self.configuration()?),
+            Command::Backup(backup) => backup.run(self.configuration()?),
+            Command::Restore(restore) => restore.run(&self.configuration()?),
+            // A file may be looked at where there is no installation.
+            Command::Check(check) => check.run(|| self.configuration()),
             // A key for another machine needs no configuration here.
             Command::Keys(keys::Command::Generate) => keys::generate(),
             Command::Keys(keys::Command::List { json }) => keys::list(&self.configuration()?, json),
+            Command::Keys(keys::Command::Rotate { revoke_old }) => {
+                keys::rotate(self.configuration()?, revoke_old)
+            }
             Command::Openapi { yaml: false } => Ok(crate::http::spec::json()),
             Command::Openapi { yaml: true } => Ok(crate::http::spec::yaml()),
             Command::Config { json } => settings::show(&self.load(None)?, json),

@@ -69,6 +69,11 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, Failure> {
     Ok(text + "\n")
 }
 
+/// How much of a list is wanted at most.
+pub(super) fn limit() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=100_000)
+}
+
 /// The value, or a dash where there is none.
 pub(super) fn or_dash(value: Option<impl Display>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())

@@ -1,10 +1,7 @@
 //! `doorward serve`.
 
-use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use poem::{EndpointExt as _, Route, get};
@@ -14,11 +11,13 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use super::Failure;
+use crate::app::App;
 use crate::config::{Config, Loaded, LogFormat};
 use crate::doorward::{Doorward, StartError};
+use crate::flows::keys;
 use crate::http::pages::metrics;
 use crate::http::server;
-use crate::store::OpenError;
+use crate::store::Hold;
 
 /// Runs the server until it is told to stop, then drains it.
 pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
@@ -28,28 +27,30 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
         tracing::warn!("{warning}");
     }
     metrics::install();
-    raise_descriptor_limit();
+    let most = connections();
 
     let mut signals = Signals::listen()?;
-    let _lock = lock(&config.data_dir)?;
+    let hangup = signal(SignalKind::hangup()).map_err(no_signals)?;
+    let hold = Hold::take(&config.data_dir)?;
     // Bound first, for the port of the public URL; listening only when all else is open.
     let (socket, bound) = LISTEN.bind(config.listen)?;
     let metrics_listen = config.metrics_listen;
-    let doorward = Doorward::open_at(config, bound).await.map_err(start_failure)?;
-    let mut listeners = vec![(LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
+    let doorward = Doorward::open_held(hold, config, bound).await.map_err(start_failure)?;
+    let mut listeners = vec![(most, LISTEN.listen(socket, bound)?, Arc::new(doorward.routes()))];
     if let Some(address) = metrics_listen {
         let (socket, bound) = METRICS.bind(address)?;
         let routes =
             Route::new().at("/metrics", get(metrics::open_metrics)).map_to_response().boxed();
-        listeners.push((METRICS.listen(socket, bound)?, Arc::new(routes)));
+        listeners.push((SCRAPERS, METRICS.listen(socket, bound)?, Arc::new(routes)));
     }
 
     tokio::spawn(metrics::keep_up());
+    tokio::spawn(read_keys_again(Arc::clone(doorward.app()), hangup));
     let (stop, stopped) = watch::channel(false);
     let servers: Vec<_> = listeners
         .into_iter()
-        .map(|(listener, endpoint)| {
-            tokio::spawn(server::serve(listener, endpoint, stopped.clone()))
+        .map(|(most, listener, endpoint)| {
+            tokio::spawn(server::serve_at_most(most, listener, endpoint, stopped.clone()))
         })
         .collect();
     let url = &doorward.app().public_url;
@@ -73,28 +74,11 @@ pub(super) async fn serve(loaded: Loaded) -> Result<(), Failure> {
 fn start_failure(error: StartError) -> Failure {
     match error {
         StartError::Config(_) | StartError::Keys(_) | StartError::Mail(_) => Failure::usage(error),
-        StartError::Database(_)
+        StartError::Held(_)
+        | StartError::Database(_)
         | StartError::Fault(_)
         | StartError::Entropy(_)
         | StartError::Hashing(_) => Failure::failed(error),
-    }
-}
-
-/// One `serve` per data directory. The lock goes with the process, however it ends.
-fn lock(data_dir: &Path) -> Result<File, Failure> {
-    let path = data_dir.join("doorward.lock");
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir);
-    let file = made.and_then(|()| File::create(&path));
-    let file = file.map_err(|error| OpenError::directory(data_dir, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::failed(format!(
-            "another doorward serves {} already; stop it, or choose another directory with --data",
-            data_dir.display()
-        ))),
-        Err(TryLockError::Error(error)) => {
-            Err(Failure::failed(format!("cannot lock {}: {error}", path.display())))
-        }
     }
 }
 
@@ -135,6 +119,21 @@ impl Port {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn no_signals(error: io::Error) -> Failure {
+    Failure::failed(format!("cannot wait for signals: {error}"))
+}
+
+/// Reads the keys with every SIGHUP.
+async fn read_keys_again(app: Arc<App>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        match keys::reload(&app).await {
+            Ok(()) => tracing::info!("the keys were read again"),
+            Err(refusal) => tracing::error!(%refusal, "the keys stay as they are"),
+        }
+    }
+}
+
 /// SIGTERM and SIGINT, from before the server says that it is ready.
 struct Signals {
     terminate: Signal,
@@ -143,9 +142,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self, Failure> {
-        let failed = |error| Failure::failed(format!("cannot wait for signals: {error}"));
-        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
         Ok(Self { terminate, interrupt })
     }
 
@@ -170,12 +168,32 @@ fn log_to_stderr(config: &Config) {
     };
 }
 
-/// Connections cost descriptors; the soft limit is often 1024.
-fn raise_descriptor_limit() {
+/// Open files that are not clients' connections: the database's, those to mail servers, the
+/// scrapers'.
+const OTHER_FILES: usize = 128;
+
+/// How many connections there are at a time for `metrics_listen`.
+const SCRAPERS: usize = 32;
+
+/// How many connections can be served at a time. Each is an open file, of which the soft limit often
+/// allows 1024: it is raised as far as it goes.
+fn connections() -> usize {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, limit) {
         tracing::debug!(%error, "the limit of open files stays as it is");
     }
+    let files = getrlimit(Resource::Nofile).current.and_then(|files| usize::try_from(files).ok());
+    let Some(files) = files else { return server::CONNECTIONS };
+    let most = server::CONNECTIONS.min(files - OTHER_FILES.min(files / 2));
+    if most < server::CONNECTIONS {
+        tracing::warn!(
+            "{most} connections are served at a time, because only {files} files may be open: {} \
+             would do for {} (`LimitNOFILE=` of systemd, `ulimit -Hn`)",
+            server::CONNECTIONS + OTHER_FILES,
+            server::CONNECTIONS,
+        );
+    }
+    most
 }

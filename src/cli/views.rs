@@ -1,4 +1,4 @@
-//! Users and sessions in the shapes of the HTTP interface.
+//! Users, sessions and events in the shapes of the HTTP interface.
 
 use serde::Serialize;
 
@@ -8,6 +8,7 @@ use crate::domain::device::device_name;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Session;
 use crate::domain::time::Timestamp;
+use crate::store::{Detail, Recorded};
 
 /// A user, with what only an operator is shown.
 #[derive(Serialize)]
@@ -65,6 +66,52 @@ impl<'a> SessionView<'a> {
             ip: &session.client.ip,
             user_agent: &session.client.user_agent,
             device: device_name(&session.client.user_agent),
+        }
+    }
+}
+
+/// An event, with the addresses of those who are in it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EventView<'a> {
+    at: Timestamp,
+    event: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor_email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<SessionId>,
+    ip: &'a str,
+    user_agent: &'a str,
+    device: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<Detail>,
+}
+
+impl<'a> EventView<'a> {
+    /// An event about the user with this address, by the actor with that one.
+    pub(super) fn new(
+        event: &'a Recorded,
+        email: Option<&'a str>,
+        actor_email: Option<&'a str>,
+    ) -> Self {
+        Self {
+            at: event.at,
+            event: &event.event,
+            user_id: event.user,
+            email,
+            actor_id: event.actor,
+            actor_email,
+            session_id: event.session,
+            ip: &event.client.ip,
+            user_agent: &event.client.user_agent,
+            device: device_name(&event.client.user_agent),
+            detail: event.detail,
         }
     }
 }

@@ -178,7 +178,7 @@ impl AccessVerifier {
 
 impl AccessClaims {
     /// How far ahead the issuer's clock may be.
-    const LEEWAY: std::time::Duration = std::time::Duration::from_secs(60);
+    pub const LEEWAY: std::time::Duration = std::time::Duration::from_secs(60);
 
     /// Whether `now` lies between `nbf` (with a minute's leeway for skewed clocks) and `exp`.
     pub fn is_current(&self, now: Timestamp) -> bool {

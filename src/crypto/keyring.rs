@@ -1,7 +1,7 @@
 //! The keys in memory.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,6 +67,8 @@ pub struct KeySet {
     pub(super) sealing: SealingKey,
     /// The footer of refresh tokens: names `ratchet.id`.
     pub(super) sealing_footer: Vec<u8>,
+    /// How its access and refresh tokens end: their footers, as they are written down.
+    endings: [String; 2],
     signer: Signer,
     /// Verifies access tokens.
     pub public: PublicKey,
@@ -92,11 +94,14 @@ impl KeySet {
 
         let ratchet = RatchetKey::from_bytes(*root.derive("doorward v1 refresh token, ratchet"));
         let lookup = LookupKey::from_bytes(*root.derive("doorward v1 refresh token, lookup hash"));
+        let (public, sealing_footer) = (PublicKey::new(public), super::footer(&id));
         Ok(Self {
             sealing: SealingKey::from_bytes(*sealing),
-            sealing_footer: super::footer(&id),
+            endings: [public.footer(), &sealing_footer]
+                .map(|footer| URL_SAFE_NO_PAD.encode(footer)),
+            sealing_footer,
             signer,
-            public: PublicKey::new(public),
+            public,
             csrf: CsrfKey(*root.derive("doorward v1 csrf token")),
             one_time: OneTimeKey::from_bytes(*root.derive("doorward v1 one-time token")),
             ratchet: Ratchet::new(key_id, ratchet, lookup),
@@ -130,10 +135,11 @@ pub enum CsrfMatch {
     Older,
 }
 
-/// All keys: the active one makes new tokens, the older ones still verify.
+/// All keys: the active one makes new tokens, the older ones still verify. It is never changed:
+/// keys that come and go make another keyring.
 pub struct Keyring {
-    active: KeySet,
-    older: Vec<KeySet>,
+    active: Arc<KeySet>,
+    older: Vec<Arc<KeySet>>,
     ratchets: Arc<Ratchets>,
     verified: Verified,
 }
@@ -141,21 +147,44 @@ pub struct Keyring {
 impl Keyring {
     /// A keyring whose `active` root makes new tokens.
     pub fn new(active: &Root, older: &[Root]) -> Result<Self, CryptoFault> {
-        let active = KeySet::derive(active)?;
-        let older = older.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
+        let derive = |root| KeySet::derive(root).map(Arc::new);
+        let older = older.iter().map(derive).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of(derive(active)?, older))
+    }
+
+    fn of(active: Arc<KeySet>, older: Vec<Arc<KeySet>>) -> Self {
         let ratchets =
             Ratchets::new(active.ratchet.clone(), older.iter().map(|set| set.ratchet.clone()));
-        Ok(Self { active, older, ratchets: Arc::new(ratchets), verified: Verified::new() })
+        Self { active, older, ratchets: Arc::new(ratchets), verified: Verified::new() }
+    }
+
+    /// The same without the older keys that have been `retired`.
+    #[must_use]
+    pub fn without(mut self, retired: &[KeyId]) -> Self {
+        self.older.retain(|set| !retired.contains(&set.ratchet.id));
+        Self::of(self.active, self.older)
     }
 
     /// The set that makes new tokens.
-    pub const fn active(&self) -> &KeySet {
+    pub fn active(&self) -> &KeySet {
         &self.active
     }
 
     /// All sets, the active one first.
     pub fn sets(&self) -> impl Iterator<Item = &KeySet> {
-        std::iter::once(&self.active).chain(&self.older)
+        std::iter::once(&*self.active).chain(self.older.iter().map(|set| &**set))
+    }
+
+    /// The ids of all sets, that of the active one first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.sets().map(|set| set.ratchet.id).collect()
+    }
+
+    /// Whether `token`, an access or a refresh token, says that it was made with one of the keys,
+    /// or does not say. One that names another key may be from a keyring that is newer than this.
+    pub fn knows_the_key_of(&self, token: &str) -> bool {
+        let Some((_, ending)) = token.rsplit_once('.') else { return true };
+        self.sets().any(|set| set.endings.iter().any(|own| own == ending))
     }
 
     /// The claims of an access token that one of the keys has signed, whatever its times say.
@@ -177,7 +206,28 @@ impl Keyring {
         if is(&self.active) {
             Some(CsrfMatch::Active)
         } else {
-            self.older.iter().any(is).then_some(CsrfMatch::Older)
+            self.older.iter().any(|set| is(set)).then_some(CsrfMatch::Older)
         }
+    }
+}
+
+/// The keyring in force. It can be replaced while requests are under way: each takes it once, and
+/// works with that one to its end.
+pub struct Keys(RwLock<Arc<Keyring>>);
+
+impl Keys {
+    /// With `keyring` in force.
+    pub fn new(keyring: Keyring) -> Self {
+        Self(RwLock::new(Arc::new(keyring)))
+    }
+
+    /// The keyring in force at the moment.
+    pub fn current(&self) -> Arc<Keyring> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another one in force.
+    pub fn replace(&self, keyring: Keyring) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
     }
 }

@@ -30,3 +30,8 @@ const MAX_TOKEN: usize = 4096;
 fn footer(key_id: &str) -> Vec<u8> {
     serde_json::json!({ "kid": key_id }).to_string().into_bytes()
 }
+
+#[cfg(test)]
+#[cfg(feature = "server")]
+#[path = "vectors_tests.rs"]
+mod vectors;

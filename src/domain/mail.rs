@@ -78,6 +78,25 @@ pub enum About {
     Test,
 }
 
+impl About {
+    /// The token of the one-time link without which the mail is of no use.
+    pub const fn link(&self) -> Option<OneTimeId> {
+        match self {
+            Self::VerifyEmail { token }
+            | Self::ResetPassword { token }
+            | Self::Invitation { token }
+            | Self::ConfirmEmailChange { token }
+            | Self::EmailChanged { undo: token, .. } => Some(*token),
+            Self::AlreadyRegistered
+            | Self::PasswordChanged
+            | Self::NewDevice { .. }
+            | Self::RefreshTokenReused { .. }
+            | Self::AccountDeleted
+            | Self::Test => None,
+        }
+    }
+}
+
 /// Identifies a mail in the outbox; a later one has a higher number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

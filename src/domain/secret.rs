@@ -120,6 +120,11 @@ impl Ratchets {
         &self.0[0]
     }
 
+    /// Whether the keys of this id are among them.
+    pub fn know(&self, id: KeyId) -> bool {
+        self.0.iter().any(|ratchet| ratchet.id == id)
+    }
+
     /// Compares what was presented with what the session stores.
     ///
     /// The session's own key decides: it made the current generation, whatever key the

@@ -93,11 +93,13 @@ pub enum EndReason {
     Disabled,
     /// The password was changed.
     PasswordChanged,
+    /// The database was restored: what the client holds may be newer than what is known of it.
+    Restore,
 }
 
 impl EndReason {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Logout,
         Self::LogoutAll,
         Self::Revoked,
@@ -107,6 +109,7 @@ impl EndReason {
         Self::Displaced,
         Self::Disabled,
         Self::PasswordChanged,
+        Self::Restore,
     ];
 
     /// The name in the database.
@@ -121,6 +124,7 @@ impl EndReason {
             Self::Displaced => "displaced",
             Self::Disabled => "disabled",
             Self::PasswordChanged => "password_changed",
+            Self::Restore => "restore",
         }
     }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::mint::Issued;
-use super::refresh;
+use super::{keys, refresh};
 use crate::app::App;
+use crate::crypto::keyring::Keyring;
 use crate::domain::claims::{AccessClaims, Role};
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::Client;
@@ -118,20 +119,24 @@ pub async fn authenticate(
 ) -> Result<Admitted, Refusal> {
     let now = app.clock.now();
     if let Some(token) = credentials.bearer {
-        let admitted = weigh(app, token, now).and_then(|claims| admit(app, claims, false, now));
+        let keys = keys::knowing(app, &[Some(token)]).await.map_err(Refusal::Internal)?;
+        let admitted =
+            weigh(app, &keys, token, now).and_then(|claims| admit(app, claims, false, now));
         return admitted.map_err(|flaw| match flaw {
             Flaw::Aged => Refusal::AccessTokenExpired,
             Flaw::Bad => Refusal::SessionExpired,
         });
     }
+    let tokens = [credentials.access, credentials.refresh];
+    let keys = keys::knowing(app, &tokens).await.map_err(Refusal::Internal)?;
     let csrf = |session| {
-        if is_unsafe && !csrf_holds(app, credentials, session) {
+        if is_unsafe && !csrf_holds(&keys, credentials, session) {
             Err(Refusal::CsrfFailed)
         } else {
             Ok(())
         }
     };
-    let flaw = match credentials.access.map(|token| weigh(app, token, now)) {
+    let flaw = match credentials.access.map(|token| weigh(app, &keys, token, now)) {
         None if credentials.refresh.is_none() => return Err(Refusal::NoToken),
         None => None,
         Some(Err(flaw)) => Some(flaw),
@@ -144,7 +149,7 @@ pub async fn authenticate(
         }
     };
 
-    let opened = credentials.refresh.and_then(|token| refresh::open(app, token));
+    let opened = credentials.refresh.and_then(|token| refresh::open(&keys, token));
     if !app.config.auto_refresh {
         // A browser drops the access cookie when it expires: gone is as good as expired.
         let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && opened.is_some());
@@ -152,21 +157,22 @@ pub async fn authenticate(
     }
     let opened = opened.ok_or(Refusal::SessionExpired)?;
     csrf(opened.presented.session)?;
-    let issued = refresh::rotate(app, opened, client()).await.map_err(|refusal| match refusal {
-        refresh::Refusal::Invalid => Refusal::SessionExpired,
-        refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
-        refresh::Refusal::Reused => Refusal::RefreshTokenReused,
-        refresh::Refusal::Late => Refusal::Late,
-        refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
-    })?;
+    let issued =
+        refresh::rotate(app, keys, opened, client()).await.map_err(|refusal| match refusal {
+            refresh::Refusal::Invalid => Refusal::SessionExpired,
+            refresh::Refusal::UserGone => Refusal::InvalidRefreshToken,
+            refresh::Refusal::Reused => Refusal::RefreshTokenReused,
+            refresh::Refusal::Late => Refusal::Late,
+            refresh::Refusal::Internal(fault) => Refusal::Internal(fault),
+        })?;
     // The rotation confirms nothing: that the client has its answer is seen when it uses it.
     let caller = Caller { claims: Arc::clone(&issued.claims), by_cookie: true };
     Ok(Admitted { caller, renewed: Some(issued) })
 }
 
 /// The claims of an access token that nothing speaks against so far.
-fn weigh(app: &App, token: &str, now: Now) -> Result<Arc<AccessClaims>, Flaw> {
-    let claims = app.keys.open_access(token).ok_or(Flaw::Bad)?;
+fn weigh(app: &App, keys: &Keyring, token: &str, now: Now) -> Result<Arc<AccessClaims>, Flaw> {
+    let claims = keys.open_access(token).ok_or(Flaw::Bad)?;
     check(app.store.standing(&claims))?;
     // Ours, but from before the server moved, counts as out of date. And a token outlives
     // neither its own expiry nor the life that is configured now: for no longer is it remembered
@@ -196,12 +202,12 @@ fn check(standing: Standing) -> Result<(), Flaw> {
 }
 
 /// Double submit: header and cookie are equal, and the value is the session's.
-fn csrf_holds(app: &App, credentials: &Credentials<'_>, session: SessionId) -> bool {
+fn csrf_holds(keys: &Keyring, credentials: &Credentials<'_>, session: SessionId) -> bool {
     use subtle::ConstantTimeEq as _;
     match (credentials.csrf_cookie, credentials.csrf_header) {
         (Some(cookie), Some(header)) => {
             bool::from(cookie.as_bytes().ct_eq(header.as_bytes()))
-                && app.keys.check_csrf(header, session).is_some()
+                && keys.check_csrf(header, session).is_some()
         }
         _ => false,
     }

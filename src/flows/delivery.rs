@@ -1,24 +1,25 @@
 //! Delivering what is in the outbox, one mail after the other.
 //!
 //! At least once: a mail is removed when it has been delivered and not before, so that a crash in
-//! between delivers it again, with the same `Message-ID`.
+//! between delivers it again, with the same `Message-ID`. A mail whose link is not good any more is of no
+//! use to anybody, and is removed in place of that.
 
 use crate::app::App;
 use crate::clock::random;
 use crate::domain::id::OneTimeId;
-use crate::domain::mail::{AfterFailure, Mail, MailId, after_failure};
+use crate::domain::mail::{About, AfterFailure, Mail, MailId, after_failure};
 use crate::domain::time::Now;
 use crate::fault::Fault;
 use crate::mail::{Blame, Letter, Stamp, Undelivered};
 use crate::metric;
-use crate::store::Outgoing;
+use crate::store::{Outgoing, WhichMail};
 
 /// How far it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Nothing is due.
     Idle,
-    /// A mail was delivered, or failed by itself. There may be more.
+    /// A mail was delivered or dropped, or failed by itself. There may be more.
     Next,
     /// There is no way at the moment for any mail.
     NoWay,
@@ -35,6 +36,7 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 enum Outcome {
     Delivered,
+    Dropped,
     Failed { reason: String, next: AfterFailure, at: Now },
 }
 
@@ -44,6 +46,12 @@ impl Delivery {
         self.record(app).await?;
         let now = app.clock.now();
         let Some(outgoing) = app.store.due_mail(now).await? else { return Ok(Progress::Idle) };
+        if let Some(link) = outgoing.about.as_ref().and_then(About::link)
+            && !app.store.is_link_good(link, now).await?
+        {
+            self.settle(app, &outgoing, Outcome::Dropped).await?;
+            return Ok(Progress::Next);
+        }
         let chance = u16::from_le_bytes(random(&*app.entropy)?);
         let delivered = deliver(app, &outgoing).await;
         let progress = match &delivered {
@@ -54,16 +62,28 @@ impl Delivery {
             Ok(()) => Outcome::Delivered,
             Err(undelivered) => failed(&outgoing, undelivered, now, chance),
         };
-        tell(&outgoing, &outcome);
-        self.unrecorded = Some((outgoing.id, outcome));
-        self.record(app).await?;
+        self.settle(app, &outgoing, outcome).await?;
         Ok(progress)
+    }
+
+    async fn settle(
+        &mut self,
+        app: &App,
+        outgoing: &Outgoing,
+        outcome: Outcome,
+    ) -> Result<(), Fault> {
+        tell(outgoing, &outcome);
+        self.unrecorded = Some((outgoing.id, outcome));
+        self.record(app).await
     }
 
     async fn record(&mut self, app: &App) -> Result<(), Fault> {
         let Some((id, outcome)) = &self.unrecorded else { return Ok(()) };
         match outcome.clone() {
             Outcome::Delivered => app.store.mail_delivered(*id).await?,
+            Outcome::Dropped => {
+                app.store.drop_mail(WhichMail::One(*id)).await?;
+            }
             Outcome::Failed { reason, next, at } => {
                 app.store.mail_failed(*id, reason, next, at).await?;
             }
@@ -80,7 +100,8 @@ async fn deliver(app: &App, outgoing: &Outgoing) -> Result<(), Undelivered> {
     };
     let mail = Mail { to: outgoing.to.clone(), about };
     let stamp = Stamp { id: outgoing.id, at: outgoing.posted_at };
-    let token = |id: OneTimeId| app.keys.active().one_time_token(id).to_string();
+    let keys = app.keys.current();
+    let token = |id: OneTimeId| keys.active().one_time_token(id).to_string();
     app.mailer.deliver(Letter::write(&mail, stamp, &app.letterhead, &token)).await
 }
 
@@ -100,6 +121,11 @@ fn tell(Outgoing { id, kind, attempts, .. }: &Outgoing, outcome: &Outcome) {
         Outcome::Delivered => {
             tracing::info!(mail = %id, about = kind, "a mail was delivered");
             "delivered"
+        }
+        Outcome::Dropped => {
+            tracing::info!(mail = %id, about = kind,
+                "a mail is dropped: its link was used, has expired or was replaced meanwhile");
+            "dropped"
         }
         Outcome::Failed { reason, next: AfterFailure::Retry(at), .. } => {
             let attempts = attempts + 1;

@@ -16,8 +16,13 @@ pub async fn list(
 ) -> Result<Page<Recorded, EventSeq>, Fault> {
     let filter = EventFilter { user: Some(caller.user_id()), event: None };
     let mut page = app.store.list_events(filter, before, limit).await?;
-    for event in page.items.iter_mut().filter(|event| event.actor.is_some()) {
+    hide_others(&mut page.items);
+    Ok(page)
+}
+
+/// Takes out of a user's events where somebody else was who did something to the account.
+pub(super) fn hide_others(events: &mut [Recorded]) {
+    for event in events.iter_mut().filter(|event| event.actor.is_some()) {
         event.client = Client::default();
     }
-    Ok(page)
 }

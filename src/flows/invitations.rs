@@ -3,7 +3,7 @@
 use super::authenticate::Caller;
 use super::login::Visitor;
 use super::mint::{Issued, Opening};
-use super::recovery::new_token;
+use super::recovery::{new_token, present};
 use crate::app::App;
 use crate::clock::random;
 use crate::config::Registration;
@@ -101,9 +101,8 @@ pub async fn accept(
     let now = app.clock.now();
     let user = UserId::new(now.wall, &random(&*app.entropy)?);
     let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
-    let id = app.keys.open_one_time(token);
-    let counted = app.throttles.redeem(id, visitor.address, now);
-    let counted = counted.map_err(Refusal::TooManyAttempts)?;
+    let presented = present(app, token, visitor.address, now).await?;
+    let (id, counted) = presented.map_err(Refusal::TooManyAttempts)?;
     let id = id.ok_or(Refusal::InvalidToken)?;
     let accepting = async {
         // Before a password is hashed for it.

@@ -1,7 +1,7 @@
 //! Signing out: of this device, or of all.
 
 use super::authenticate::{Caller, Credentials};
-use super::refresh;
+use super::{keys, refresh};
 use crate::app::App;
 use crate::domain::id::SessionId;
 use crate::domain::session::{Client, EndReason};
@@ -20,24 +20,27 @@ pub enum FoundBy {
 /// the refresh cookie or the access cookie, in this order. Authenticity is all that counts: an
 /// expired or superseded token still names its session, or a refresh in another tab would
 /// outlive the logout.
-pub fn find_session(
+pub async fn find_session(
     app: &App,
     body: Option<&str>,
     credentials: &Credentials<'_>,
-) -> (Option<SessionId>, FoundBy) {
-    let by_refresh = |token: &str| refresh::open(app, token).map(|opened| opened.presented.session);
-    let by_access = |token: &str| app.keys.open_access(token).map(|claims| claims.sid);
+) -> Result<(Option<SessionId>, FoundBy), Fault> {
+    let Credentials { bearer, access, refresh, .. } = *credentials;
+    let keys = keys::knowing(app, &[body, bearer, access, refresh]).await?;
+    let by_refresh =
+        |token: &str| refresh::open(&keys, token).map(|opened| opened.presented.session);
+    let by_access = |token: &str| keys.open_access(token).map(|claims| claims.sid);
     if let Some(session) = body.and_then(by_refresh) {
-        return (Some(session), FoundBy::Token);
+        return Ok((Some(session), FoundBy::Token));
     }
     if let Some(token) = credentials.bearer {
-        return (by_access(token), FoundBy::Token);
+        return Ok((by_access(token), FoundBy::Token));
     }
     let session =
         credentials.refresh.and_then(by_refresh).or_else(|| credentials.access.and_then(by_access));
     let has_cookies = credentials.refresh.is_some() || credentials.access.is_some();
     let found_by = if body.is_some() && !has_cookies { FoundBy::Token } else { FoundBy::Cookie };
-    (session, found_by)
+    Ok((session, found_by))
 }
 
 /// Ends the session that the request belongs to, if there is one.
@@ -48,7 +51,7 @@ pub async fn logout(
     client: Client,
 ) -> Result<FoundBy, Fault> {
     let now = app.clock.now();
-    let (session, found_by) = find_session(app, body, credentials);
+    let (session, found_by) = find_session(app, body, credentials).await?;
     if let Some(session) = session {
         app.store.end_session(session, EndReason::Logout, client, now).await?;
     }

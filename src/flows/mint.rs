@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::random;
+use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh::{self, Nonce};
 use crate::domain::account::User;
 use crate::domain::claims::{AccessClaims, AccessTokenType, RefreshClaims};
@@ -29,6 +30,8 @@ pub struct Issued {
     pub refresh_token: String,
     /// Whether the sign-in outlives the browser's window.
     pub remember: bool,
+    /// The keys that they were made with.
+    pub keys: Arc<Keyring>,
     /// When it was made.
     pub at: Timestamp,
 }
@@ -78,6 +81,7 @@ pub(super) struct Opening {
     pub(super) new: NewSession,
     secret: Secret,
     remember: bool,
+    keys: Arc<Keyring>,
     draw: Draw,
 }
 
@@ -98,7 +102,8 @@ impl Opening {
         }
         let draw = Draw::new(app)?;
         let secret = Secret::from_bytes(random(&*app.entropy)?);
-        let ratchet = app.keys.ratchets().active();
+        let keys = app.keys.current();
+        let ratchet = keys.ratchets().active();
         let new = NewSession {
             id: SessionId::new(now.wall, &random(&*app.entropy)?),
             secret_hash: ratchet.lookup(&secret),
@@ -108,20 +113,21 @@ impl Opening {
             replaces,
             policy,
         };
-        Ok(Self { new, secret, remember, draw })
+        Ok(Self { new, secret, remember, keys, draw })
     }
 
     /// Makes the tokens of the session, which was started.
     pub(super) fn mint(self, app: &App, started: Started, now: Now) -> Result<Issued, Fault> {
         let Started { session, user } = started;
-        let Self { secret, remember, draw, .. } = self;
-        mint(app, Rotated { session, user, secret }, remember, draw, now)
+        let Self { secret, remember, keys, draw, .. } = self;
+        mint(app, keys, Rotated { session, user, secret }, remember, draw, now)
     }
 }
 
-/// Makes the tokens of the current generation of a session.
+/// Makes the tokens of the current generation of a session, with the keys that the request began with.
 pub(super) fn mint(
     app: &App,
+    keys: Arc<Keyring>,
     rotated: Rotated,
     remember: bool,
     draw: Draw,
@@ -142,7 +148,7 @@ pub(super) fn mint(
         nbf: now.wall.floor_to_second(),
         exp: now.wall.plus(life).min(session.expires_at),
     };
-    let access_token = app.keys.active().sign(&claims)?;
+    let access_token = keys.active().sign(&claims)?;
     let refresh_claims = RefreshClaims {
         sub: user.id,
         sid: session.id,
@@ -152,7 +158,7 @@ pub(super) fn mint(
         exp: session.expires_at,
         remember,
     };
-    let refresh_token = refresh::seal(&refresh_claims, &app.keys, draw.nonce)?;
+    let refresh_token = refresh::seal(&refresh_claims, &keys, draw.nonce)?;
     Ok(Issued {
         session,
         user,
@@ -160,6 +166,7 @@ pub(super) fn mint(
         access_token,
         refresh_token,
         remember,
+        keys,
         at: now.wall,
     })
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::authenticate::Caller;
 use super::evenly::evenly;
-use super::password;
 use super::throttles::{self, Counted};
+use super::{keys, password};
 use crate::app::App;
 use crate::clock::random;
 use crate::domain::account::Email;
@@ -138,13 +138,35 @@ async fn open<'a>(
     address: Option<IpAddr>,
     now: Now,
 ) -> Result<(OneTimeId, Counted<'a>), Refusal> {
-    let id = app.keys.open_one_time(token);
-    let counted = app.throttles.redeem(id, address, now).map_err(Refusal::TooManyAttempts)?;
+    let presented = present(app, token, address, now).await?;
+    let (id, counted) = presented.map_err(Refusal::TooManyAttempts)?;
     let id = id.ok_or(Refusal::InvalidToken)?;
     match app.store.is_good(id, purpose, now).await {
         Ok(true) => Ok((id, counted)),
         Ok(false) => Err(Refusal::InvalidToken),
         Err(fault) => Ok(counted.unless_fault(Err(fault))?),
+    }
+}
+
+/// Counts the use of a link, and gives the id of its token, if one of the keys has made it.
+pub(super) async fn present<'a>(
+    app: &'a App,
+    token: &str,
+    address: Option<IpAddr>,
+    now: Now,
+) -> Result<Result<(Option<OneTimeId>, Counted<'a>), RetryAfter>, Fault> {
+    let id = app.keys.current().open_one_time(token);
+    let counted = match app.throttles.redeem(id, address, now) {
+        Ok(counted) => counted,
+        Err(wait) => return Ok(Err(wait)),
+    };
+    if id.is_some() {
+        return Ok(Ok((id, counted)));
+    }
+    // It does not say which key it was: that may have come meanwhile.
+    match keys::look_again(app).await {
+        Ok(keyring) => Ok(Ok((keyring.open_one_time(token), counted))),
+        Err(fault) => counted.unless_fault(Err(fault)),
     }
 }
 

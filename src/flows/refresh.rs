@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::keys;
 use super::mint::{self, Draw, Issued};
 use crate::app::App;
+use crate::crypto::keyring::Keyring;
 use crate::crypto::refresh;
 use crate::domain::session::{Client, Presented};
 use crate::fault::Fault;
@@ -38,8 +40,8 @@ pub(super) struct Opened {
 }
 
 /// Opens a refresh token. A made-up one is refused here, before the database is asked.
-pub(super) fn open(app: &App, token: &str) -> Option<Opened> {
-    let claims = refresh::open(token, &app.keys)?;
+pub(super) fn open(keys: &Keyring, token: &str) -> Option<Opened> {
+    let claims = refresh::open(token, keys)?;
     let presented = Presented {
         user: claims.sub,
         session: claims.sid,
@@ -51,33 +53,50 @@ pub(super) fn open(app: &App, token: &str) -> Option<Opened> {
 
 /// Whether the sign-in that a refresh token comes from outlives the browser's window.
 pub fn is_remembered(app: &App, token: &str) -> bool {
-    open(app, token).is_none_or(|opened| opened.remember)
+    open(&app.keys.current(), token).is_none_or(|opened| opened.remember)
 }
 
 /// Trades a refresh token for a new pair, or for the same one again where the protocol says so.
 pub async fn refresh(app: &App, token: &str, client: Client) -> Result<Issued, Refusal> {
-    let opened = open(app, token).ok_or(Refusal::Invalid)?;
-    rotate(app, opened, client).await
+    let keys = keys::knowing(app, &[Some(token)]).await?;
+    let opened = open(&keys, token).ok_or(Refusal::Invalid)?;
+    rotate(app, keys, opened, client).await
 }
 
-pub(super) async fn rotate(app: &App, opened: Opened, client: Client) -> Result<Issued, Refusal> {
+/// Trades what was opened with `keys`.
+pub(super) async fn rotate(
+    app: &App,
+    mut keys: Arc<Keyring>,
+    opened: Opened,
+    client: Client,
+) -> Result<Issued, Refusal> {
     let Opened { presented, remember } = opened;
     let now = app.clock.now();
     let draw = Draw::new(app)?;
     let (user, session, ip) = (presented.user, presented.session, client.ip.clone());
-    let rotation = Rotation {
-        presented,
-        ratchets: Arc::clone(app.keys.ratchets()),
+    let rotation = |keys: &Keyring| Rotation {
+        presented: presented.clone(),
+        ratchets: Arc::clone(keys.ratchets()),
         salt: draw.salt(),
-        client,
+        client: client.clone(),
         policy: app.policy,
         now,
     };
-    let refusal = match app.store.rotate(rotation).await? {
-        Ok(rotated) => return Ok(mint::mint(app, rotated, remember, draw, now)?),
+    let mut outcome = app.store.rotate(rotation(&keys)).await?;
+    if matches!(outcome, Err(Refused::UnknownKey)) {
+        // Another request, or another process, has turned it with a key that came meanwhile.
+        keys = keys::look_again(app).await?;
+        outcome = app.store.rotate(rotation(&keys)).await?;
+    }
+    let refusal = match outcome {
+        Ok(rotated) => return Ok(mint::mint(app, keys, rotated, remember, draw, now)?),
         Err(refused) => refused,
     };
     Err(match refusal {
+        Refused::UnknownKey => {
+            tracing::error!(%user, %session, "the key that a session was made with is not there");
+            Refusal::Invalid
+        }
         Refused::UserGone => Refusal::UserGone,
         Refused::Invalid => Refusal::Invalid,
         Refused::Late => Refusal::Late,

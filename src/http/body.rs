@@ -11,6 +11,7 @@ use poem_openapi::types::{ParseFromJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::Value;
 
+use super::connections::Place;
 use super::json;
 use super::problem::{Code, FieldError, Problem};
 
@@ -89,7 +90,11 @@ fn meta<T: Type>(required: bool) -> MetaRequest {
 
 /// The JSON value of the body; `None` when there is no body at all.
 async fn read(request: &Request, body: &mut RequestBody) -> Result<Option<Value>, Problem> {
-    let bytes = collect(body.take().map_err(|_| Code::InternalError)?).await?;
+    let body = collect(body.take().map_err(|_| Code::InternalError)?);
+    let bytes = match request.extensions().get::<Place>() {
+        Some(place) => place.waiting(body).await?,
+        None => body.await?,
+    };
     if bytes.is_empty() {
         return Ok(None);
     }

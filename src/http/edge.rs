@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use poem::error::{MethodNotAllowedError, NotFoundError};
-use poem::http::{HeaderName, HeaderValue, StatusCode, header};
+use poem::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse, Middleware, Request, Response};
 
 use super::Web;
@@ -77,6 +77,11 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
 
         let mut response = match Origins::preflight(&request, &source) {
             Some(response) => response,
+            None if !has_one_host(&request) => {
+                let problem = Problem::from(Code::MalformedRequest);
+                let problem = problem.detail("A request has one Host header.");
+                self.render(problem.into(), path, &request_id)
+            }
             None if Origins::is_unsafe(&method) && source == Source::Foreign => {
                 self.render(Problem::from(Code::CsrfFailed).into(), path, &request_id)
             }
@@ -97,6 +102,12 @@ impl<E: Endpoint> Endpoint for EdgeEndpoint<E> {
         tracing::info!(method, %path, status, ms, request_id, "request");
         Ok(response)
     }
+}
+
+/// RFC 9112 §3.2. Who sends two wants two programs to go by different ones.
+fn has_one_host(request: &Request) -> bool {
+    request.version() != Version::HTTP_11
+        || request.headers().get_all(header::HOST).iter().count() == 1
 }
 
 impl<E> EdgeEndpoint<E> {

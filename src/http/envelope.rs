@@ -93,7 +93,7 @@ impl Envelope {
     pub fn refresh(&self, issued: &Issued) {
         self.renew(issued);
         let value = self.cookies.as_ref().ok().and_then(|cookies| cookies.get(Kind::Csrf));
-        let found = value.and_then(|value| self.web.app.keys.check_csrf(value, issued.session.id));
+        let found = value.and_then(|value| issued.keys.check_csrf(value, issued.session.id));
         if found != Some(CsrfMatch::Active) {
             self.set_csrf(issued);
         }
@@ -119,7 +119,7 @@ impl Envelope {
     }
 
     fn set_csrf(&self, issued: &Issued) {
-        let value = self.web.app.keys.active().csrf_token(issued.session.id);
+        let value = issued.keys.active().csrf_token(issued.session.id);
         let life = issued.remember.then(|| issued.session.ends_at.since(issued.at));
         self.changes.set(&self.web.cookies, Kind::Csrf, &value, life);
     }

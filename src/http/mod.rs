@@ -7,6 +7,7 @@
 pub mod api;
 pub mod body;
 pub mod client;
+mod connections;
 pub mod cookies;
 pub mod edge;
 pub mod envelope;

@@ -1,5 +1,5 @@
 //! The listener: bounds on connections, slow headers, slow readers and idle peers, and a drain
-//! at the end that loses nothing.
+//! at the end that loses nothing. Who is connected, and who goes, is in `connections`.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -11,16 +11,17 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::endpoint::BoxEndpoint;
 use poem::http::uri::Scheme;
+use poem::http::{HeaderMap, HeaderValue, header};
 use poem::web::{LocalAddr, RemoteAddr};
 use poem::{Addr, Endpoint as _, Request, Response};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
-use crate::metric;
+use super::connections::{Connections, Place};
 
-/// How many connections are open at a time; the next ones wait in the listener's backlog.
-const CONNECTIONS: usize = 4096;
+/// How many connections are open at a time, where nothing else bounds them.
+pub const CONNECTIONS: usize = 4096;
 
 /// How long the headers of a request may take, and how long a connection may lie idle.
 const HEADER_TIME: Duration = Duration::from_secs(30);
@@ -38,29 +39,36 @@ const MAX_HEAD: usize = 32 * 1024;
 pub async fn serve(
     listener: TcpListener,
     endpoint: Arc<BoxEndpoint<'static, Response>>,
+    stop: watch::Receiver<bool>,
+) {
+    serve_at_most(CONNECTIONS, listener, endpoint, stop).await;
+}
+
+/// Like [`serve`], to so many connections at a time.
+pub async fn serve_at_most(
+    most: usize,
+    listener: TcpListener,
+    endpoint: Arc<BoxEndpoint<'static, Response>>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
+    let connections = Connections::new(most);
     let local = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
     loop {
-        let slot = tokio::select! {
-            () = stopped(&mut stop) => break,
-            slot = Arc::clone(&slots).acquire_owned() => slot,
-        };
-        let Ok(slot) = slot else { break };
         let accepted = tokio::select! {
             () = stopped(&mut stop) => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
+                let seat = tokio::select! {
+                    () = stopped(&mut stop) => break,
+                    seat = connections.admit(peer.ip()) => seat,
+                };
                 let endpoint = Arc::clone(&endpoint);
                 let stop = stop.clone();
                 tokio::spawn(async move {
-                    metrics::gauge!(metric::CONNECTIONS).increment(1.0);
-                    connection(stream, local, peer, endpoint, stop).await;
-                    metrics::gauge!(metric::CONNECTIONS).decrement(1.0);
-                    drop(slot);
+                    connection(stream, local, peer, endpoint, stop, &seat.place).await;
+                    drop(seat);
                 });
             }
             Err(error) => {
@@ -71,8 +79,7 @@ pub async fn serve(
         }
     }
     drop(listener);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-    if tokio::time::timeout(DRAIN_TIME, slots.acquire_many(all)).await.is_err() {
+    if tokio::time::timeout(DRAIN_TIME, connections.emptied()).await.is_err() {
         tracing::warn!("requests were still under way when the time to drain was over");
     }
 }
@@ -82,12 +89,22 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Whether nobody can think that the body ends elsewhere. A proxy may read `chunked, chunked` in
+/// another way than hyper: what comes behind such a body is not read. Where a `Content-Length` stands
+/// beside it, hyper itself closes (RFC 9112 §6.1).
+fn is_framed_clearly(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+}
+
 async fn connection(
     stream: TcpStream,
     local: SocketAddr,
     peer: SocketAddr,
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     mut stop: watch::Receiver<bool>,
+    place: &Place,
 ) {
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
@@ -97,9 +114,19 @@ async fn connection(
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let endpoint = Arc::clone(&endpoint);
         async move {
+            place.works().await;
+            let is_clear = is_framed_clearly(request.headers());
             let addresses = (LocalAddr(Addr::from(local)), RemoteAddr(Addr::from(peer)));
-            let request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
-            Ok::<_, Infallible>(hyper::Response::from(endpoint.get_response(request).await))
+            let mut request = Request::from((request, addresses.0, addresses.1, Scheme::HTTP));
+            request.extensions_mut().insert(place.clone());
+            let mut response = endpoint.get_response(request).await;
+            if !is_clear {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            // It is small, and goes out before the connection looks whether it has to go.
+            place.waits();
+            Ok::<_, Infallible>(hyper::Response::from(response))
         }
     });
     let connection = http1::Builder::new()
@@ -110,11 +137,19 @@ async fn connection(
         .writev(false)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut is_stopping = false;
+    let ended = loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => break ended,
+            () = place.sent_away() => {
+                tracing::debug!(%peer, "a silent connection made room for another one");
+                return;
+            }
+            () = stopped(&mut stop), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
     };
     if let Err(error) = ended {

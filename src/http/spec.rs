@@ -13,8 +13,11 @@ use super::problem::Code;
 const OPENAPI: &str = "3.0.3";
 
 /// Media types and headers as poem-openapi writes them, and as readers look for them.
-const RENAMED: [(&str, &str); 2] =
-    [("application/json; charset=utf-8", "application/json"), ("SET-COOKIE", "Set-Cookie")];
+const RENAMED: [(&str, &str); 3] = [
+    ("application/json; charset=utf-8", "application/json"),
+    ("SET-COOKIE", "Set-Cookie"),
+    ("CONTENT-DISPOSITION", "Content-Disposition"),
+];
 
 /// What poem-openapi says of every parameter and header, and what goes without saying.
 const SILENT: [(&str, bool); 2] = [("deprecated", false), ("explode", true)];
@@ -52,6 +55,7 @@ fn tidy(generated: &str) -> Value {
     simplify(&mut document);
     let mut shown = Map::new();
     illustrate(&mut document["paths"], &mut shown);
+    quote(&mut document["paths"], &mut shown);
     document["components"]["examples"] = Value::Object(shown);
     document
 }
@@ -93,6 +97,24 @@ fn illustrate(value: &mut Value, shown: &mut Map<String, Value>) {
         }
     }
     members.values_mut().for_each(|member| illustrate(member, shown));
+}
+
+/// Gives each operation that answers with a message the one that it answers with.
+fn quote(paths: &mut Value, shown: &mut Map<String, Value>) {
+    let items = paths.as_object_mut().into_iter().flat_map(Map::values_mut);
+    for operation in items.filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+        let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        let Some(example) = examples::said(&id) else { continue };
+        let responses =
+            operation["responses"].as_object_mut().into_iter().flat_map(Map::values_mut);
+        let contents = responses.filter_map(|response| response.get_mut("content"));
+        let bodies = contents.filter_map(|content| content.get_mut("application/json"));
+        for body in bodies {
+            let key = format!("Message.{id}");
+            body["examples"]["message"] = json!({ "$ref": format!("#/components/examples/{key}") });
+            shown.insert(key, example.clone());
+        }
+    }
 }
 
 /// `allOf: [{$ref}, {description}]` becomes the `$ref`: generators make a class of their own for

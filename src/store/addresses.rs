@@ -58,12 +58,7 @@ pub enum NotChanged {
 impl Store {
     /// A user's addresses: the default, then the others in the order in which they were added.
     pub async fn list_addresses(&self, user: UserId) -> Result<Vec<Address>, Fault> {
-        self.read(move |sql| {
-            let mut rows =
-                sql.prepare_cached(select!("WHERE user_id = ?1 ORDER BY is_default DESC, seq"))?;
-            rows.query_map([user.0], from_row)?.collect()
-        })
-        .await
+        self.read(move |sql| of(sql, user)).await
     }
 
     /// Adds an address, unless the user has [`MAX_ADDRESSES`].
@@ -149,6 +144,13 @@ impl Store {
         })
         .await
     }
+}
+
+/// The addresses of a user: the default, then the others in the order in which they were added.
+pub(super) fn of(sql: &Connection, user: UserId) -> rusqlite::Result<Vec<Address>> {
+    sql.prepare_cached(select!("WHERE user_id = ?1 ORDER BY is_default DESC, seq"))?
+        .query_map([user.0], from_row)?
+        .collect()
 }
 
 /// How many addresses the user has. `None` when there is no such user.

@@ -1,8 +1,10 @@
 //! The append-only audit trail, written in the transaction of what it records.
 
 use rusqlite::params;
+use serde::{Deserialize, Serialize};
 
 use super::writer::Work;
+use crate::domain::claims::Role;
 use crate::domain::id::{SessionId, UserId};
 use crate::domain::session::{Client, EndReason};
 use crate::domain::time::Now;
@@ -60,6 +62,14 @@ pub enum Event {
     Invited,
     /// An invitation was taken back.
     InvitationRevoked,
+    /// Another key makes tokens from now on.
+    KeyRotated,
+    /// A key verifies nothing any more.
+    KeyRetired,
+    /// The database was backed up.
+    BackupMade,
+    /// The database was restored from a backup: what is before this was before the backup.
+    Restored,
 }
 
 /// Who does something, and from where.
@@ -109,6 +119,10 @@ impl Event {
         Self::Imported,
         Self::Invited,
         Self::InvitationRevoked,
+        Self::KeyRotated,
+        Self::KeyRetired,
+        Self::BackupMade,
+        Self::Restored,
     ];
 
     /// Reads a name of the database. `None` when there is no such event.
@@ -152,8 +166,47 @@ impl Event {
             Self::Imported => "imported",
             Self::Invited => "invited",
             Self::InvitationRevoked => "invitation_revoked",
+            Self::KeyRotated => "key_rotated",
+            Self::KeyRetired => "key_retired",
+            Self::BackupMade => "backup_made",
+            Self::Restored => "restored",
         }
     }
+}
+
+/// What there is to say of an event beyond its name. It is kept as JSON, so that it can grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detail {
+    /// The role that the account was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+impl Detail {
+    /// The role that an account was given.
+    pub(super) const fn role(role: Role) -> Self {
+        Self { role: Some(role) }
+    }
+
+    /// Of an account that was made: nothing, if it is one like most.
+    pub(super) fn of_new(role: Role) -> Self {
+        Self { role: Some(role).filter(|role| *role != Role::default()) }
+    }
+
+    /// From the database. What a newer version has written there is not known here.
+    pub(super) fn read(json: &str) -> Option<Self> {
+        serde_json::from_str(json).ok().filter(|detail| *detail != Self::default())
+    }
+}
+
+/// A row to be.
+struct Entry<'a> {
+    event: Event,
+    user: Option<UserId>,
+    actor: Option<UserId>,
+    session: Option<SessionId>,
+    client: &'a Client,
+    detail: Detail,
 }
 
 impl Work<'_> {
@@ -166,7 +219,8 @@ impl Work<'_> {
         client: &Client,
         now: Now,
     ) -> rusqlite::Result<()> {
-        self.record(event, None, client, user, session, now)
+        let detail = Detail::default();
+        self.record(&Entry { event, user, actor: None, session, client, detail }, now)
     }
 
     /// Records `event`, by whoever did it.
@@ -178,38 +232,42 @@ impl Work<'_> {
         session: Option<SessionId>,
         now: Now,
     ) -> rusqlite::Result<()> {
-        self.record(
-            event,
-            by.actor.filter(|actor| user != Some(*actor)),
-            &by.client,
-            user,
-            session,
-            now,
-        )
+        let (actor, client) = (by.actor.filter(|actor| user != Some(*actor)), &by.client);
+        let detail = Detail::default();
+        self.record(&Entry { event, user, actor, session, client, detail }, now)
     }
 
-    fn record(
+    /// Records `event` of an account, by whoever did it, and more about it.
+    pub(super) fn audit_in_detail(
         &self,
         event: Event,
-        actor: Option<UserId>,
-        client: &Client,
-        user: Option<UserId>,
-        session: Option<SessionId>,
+        detail: Detail,
+        by: &By,
+        user: UserId,
         now: Now,
     ) -> rusqlite::Result<()> {
+        let (actor, client) = (by.actor.filter(|actor| user != *actor), &by.client);
+        let entry = Entry { event, user: Some(user), actor, session: None, client, detail };
+        self.record(&entry, now)
+    }
+
+    fn record(&self, entry: &Entry<'_>, now: Now) -> rusqlite::Result<()> {
+        let detail = serde_json::to_string(&entry.detail)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         self.sql
             .prepare_cached(
-                "INSERT INTO audit (at, event, user_id, session_id, ip, user_agent, actor_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO audit (at, event, user_id, session_id, ip, user_agent, actor_id, detail)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
                 now.wall.as_millis(),
-                event.as_str(),
-                user.map(|id| id.0),
-                session.map(|id| id.0),
-                client.ip,
-                client.user_agent,
-                actor.map(|id| id.0),
+                entry.event.as_str(),
+                entry.user.map(|id| id.0),
+                entry.session.map(|id| id.0),
+                entry.client.ip,
+                entry.client.user_agent,
+                entry.actor.map(|id| id.0),
+                detail,
             ])?;
         Ok(())
     }
@@ -227,5 +285,19 @@ mod tests {
         for event in Event::ALL {
             assert_eq!(Event::parse(event.as_str()), Some(*event));
         }
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_detail_is_left_out() {
+        for (json, detail) in [
+            ("{}", None),
+            (r#"{"role":"admin"}"#, Some(Detail::role(Role::Admin))),
+            (r#"{"role":"user","more":1}"#, Some(Detail::role(Role::User))),
+            (r#"{"more":1}"#, None),
+            (r#"{"role":"king"}"#, None),
+        ] {
+            assert_eq!(Detail::read(json), detail, "{json}");
+        }
+        assert_eq!(serde_json::to_string(&Detail::default()).unwrap(), "{}");
     }
 }

@@ -32,7 +32,7 @@ impl<T, K> Page<T, K> {
 }
 
 /// Which users are meant: those who are all of what is said here.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     /// A part of the address, in the form in which addresses are kept.
     pub search: Option<String>,

@@ -4,12 +4,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::Store;
-use super::audit::Event;
+use super::audit::{By, Detail, Event};
 use super::users::{self, Account};
 use super::writer::Work;
 use crate::domain::account::Email;
 use crate::domain::id::UserId;
-use crate::domain::session::Client;
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
 
@@ -73,7 +72,7 @@ fn import(work: &Work<'_>, account: &Account, now: Now) -> rusqlite::Result<Opti
     if inserted == 0 {
         return in_the_way(work.sql, &user.email, Some(user.id));
     }
-    work.audit(Event::Imported, Some(user.id), None, &Client::default(), now)?;
+    work.audit_in_detail(Event::Imported, Detail::of_new(user.role), &By::default(), user.id, now)?;
     Ok(None)
 }
 

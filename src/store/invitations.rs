@@ -1,6 +1,6 @@
 //! Invitations: who may make an account by a link, and the account that is made by it.
 
-use rusqlite::{OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::audit::{By, Event};
@@ -189,6 +189,18 @@ fn find(work: &Work<'_>, id: OneTimeId, now: Now) -> rusqlite::Result<Option<Inv
         .prepare_cached(select!("AND invitation.id = ?2"))?
         .query_row(params![now.wall.as_millis(), id.0], from_row)
         .optional()
+}
+
+/// Whether a token is that of no invitation, or of one that is good.
+pub(super) fn backs(sql: &Connection, id: OneTimeId, now: Now) -> rusqlite::Result<bool> {
+    sql.prepare_cached(concat!(
+        "SELECT NOT EXISTS (SELECT 1 FROM one_time_tokens
+                            WHERE id = ?2 AND purpose = 'accept_invitation')
+             OR EXISTS (",
+        select!("AND invitation.id = ?2"),
+        ")"
+    ))?
+    .query_row(params![now.wall.as_millis(), id.0], |row| row.get(0))
 }
 
 /// The invitation goes with its token.

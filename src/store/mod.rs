@@ -6,27 +6,38 @@
 //! - `sessions`, `users`, `directory`, `import`, `audit`, `trail`, `upkeep`: the other operations.
 //! - `devices`: from where an account has signed in.
 //! - `profiles`, `addresses`: what users say about themselves.
+//! - `dossier`: all that is kept about one user, in one snapshot.
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
+//! - `keys`: which keys there are, and which are retired.
 //! - `outbox`: mail that waits to be delivered.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
+//! - `backup`, `seal`, `restore`, `check`: the database on its way out, back, and looked at as a whole;
+//!   `hold`: who has the data directory.
 
 mod addresses;
 mod audit;
+mod backup;
+mod check;
 mod checkpoint;
 mod devices;
 mod directory;
+mod dossier;
+mod hold;
 mod import;
 mod invitations;
+mod keys;
 mod known;
 mod notes;
 mod one_time;
 mod outbox;
 mod profiles;
 mod recovery;
+mod restore;
 mod revocations;
 mod rotation;
 mod schema;
+mod seal;
 mod sessions;
 mod trail;
 mod upkeep;
@@ -41,15 +52,22 @@ use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::{Connection, ErrorCode};
 
 pub use addresses::{NewAddress, NotAdded, NotChanged};
-pub use audit::{By, Event};
+pub use audit::{By, Detail, Event};
+pub use backup::{Part, Sealed};
+pub use check::{CheckError, Checked, check_database, check_file, damage_of_copy};
 pub use directory::{Changed, Page, UserFilter};
+pub use dossier::Dossier;
+pub use hold::{Hold, HoldError};
 pub use invitations::{Accepted, Invitation};
+pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;
+pub use restore::{RestoreError, Restored, Source, restore};
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;
+pub use seal::{SealError, looks_sealed};
 pub use sessions::{NewSession, Started};
 pub use trail::{EventFilter, EventSeq, Recorded};
 pub use users::{Account, NewUser, UserChange};
@@ -141,6 +159,15 @@ impl Store {
         })
         .await
         .map_err(|error| Fault::internal("a database reader died").because(error))?
+    }
+
+    /// The same for several queries whose answers have to agree: all see one commit.
+    async fn read_snapshot<T: Send + 'static>(
+        &self,
+        queries: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        #[expect(clippy::disallowed_methods, reason = "it reads, and ends with a rollback")]
+        self.read(move |sql| queries(&*sql.unchecked_transaction()?)).await
     }
 }
 

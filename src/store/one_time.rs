@@ -105,3 +105,11 @@ pub(super) fn find(
     let account = account.filter(|account| account.user.disabled_at.is_none());
     Ok(account.map(|account| Issued { user: account.user, email }))
 }
+
+/// Whether a token has been neither used nor voided, and has not expired, whatever it is for.
+pub(super) fn is_there(sql: &Connection, id: OneTimeId, now: Now) -> rusqlite::Result<bool> {
+    sql.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM one_time_tokens WHERE id = ?1 AND expires_at > ?2)",
+    )?
+    .query_row(params![id.0, now.wall.as_millis()], |row| row.get(0))
+}

@@ -6,9 +6,10 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::Store;
 use super::writer::Work;
+use super::{Store, invitations, one_time};
 use crate::domain::account::Email;
+use crate::domain::id::OneTimeId;
 use crate::domain::mail::{About, AfterFailure, LONGEST_WAIT, Mail, MailId};
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
@@ -127,6 +128,15 @@ impl Store {
             sql.prepare_cached(due!())?
                 .query_row(params![now.wall.as_millis(), never], from_row)
                 .optional()
+        })
+        .await
+    }
+
+    /// Whether the link of a mail is good at the moment: it was not used, nor voided, and has not
+    /// expired.
+    pub async fn is_link_good(&self, id: OneTimeId, now: Now) -> Result<bool, Fault> {
+        self.read(move |sql| {
+            Ok(one_time::is_there(sql, id, now)? && invitations::backs(sql, id, now)?)
         })
         .await
     }

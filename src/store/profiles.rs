@@ -62,7 +62,8 @@ impl Store {
     }
 }
 
-fn of(sql: &Connection, user: UserId) -> rusqlite::Result<Option<Profile>> {
+/// The profile of a user. `None` when there is no such user.
+pub(super) fn of(sql: &Connection, user: UserId) -> rusqlite::Result<Option<Profile>> {
     sql.prepare_cached(
         "SELECT display_name, given_name, family_name, phone, locale, time_zone, avatar_url
          FROM users LEFT JOIN profiles ON user_id = id WHERE id = ?1",

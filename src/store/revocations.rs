@@ -1,6 +1,7 @@
 //! What makes access tokens invalid before their expiry: sessions that ended, and claims that
 //! changed, within the life of an access token. Kept in memory, so that a guarded request
-//! touches no disk; rebuilt at start; follows what another process (the command line) commits.
+//! touches no disk; rebuilt at start; follows what another process (the command line) commits. And,
+//! after a restore, all tokens from before it: of their sessions the database may not even know.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -18,6 +19,9 @@ use crate::domain::time::{Now, Timestamp};
 
 /// Added to the life of an access token, for clocks that differ a little.
 const MARGIN: Duration = Duration::from_secs(120);
+
+/// The value of `meta` that says when the database was restored.
+pub(super) const NOT_BEFORE: &str = "not_before";
 
 /// What a committed change means for access tokens that are about.
 #[derive(Clone, Debug)]
@@ -58,6 +62,8 @@ struct Table {
     last_seq: i64,
     /// The wall clock when this was last followed.
     followed_at: Option<Timestamp>,
+    /// Access tokens that were not made after this are refused.
+    not_before: Option<Timestamp>,
 }
 
 impl Table {
@@ -90,6 +96,12 @@ impl Revocations {
     ) -> rusqlite::Result<Self> {
         let keep = access_token_ttl + MARGIN;
         let revocations = Self { keep, table: RwLock::default(), known: Known::default() };
+        let not_before: Option<i64> = sql
+            .prepare("SELECT value FROM meta WHERE name = ?1")?
+            .query_row([NOT_BEFORE], |row| row.get(0))
+            .optional()?;
+        revocations.table.write().unwrap_or_else(PoisonError::into_inner).not_before =
+            not_before.map(Timestamp::from_millis);
         revocations.follow(sql, now)?;
         Ok(revocations)
     }
@@ -140,6 +152,8 @@ impl Revocations {
         }
         table.last_seq = table.last_seq.max(last);
         table.followed_at = Some(now.wall);
+        // The clock was ahead then: what is made from now on is good all the same.
+        table.not_before = table.not_before.map(|at| at.min(now.wall));
         // Both clocks must say that it is over: the steady one may have slept, and the wall clock,
         // which decides over access tokens, may have been set back.
         let is_kept = |read_at: &ReadAt| {
@@ -169,7 +183,8 @@ impl Revocations {
     /// What speaks against an access token.
     pub(super) fn standing(&self, claims: &AccessClaims) -> Standing {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        if table.ended.contains_key(&claims.sid) {
+        let is_older = table.not_before.is_some_and(|at| claims.iat <= at);
+        if is_older || table.ended.contains_key(&claims.sid) {
             return Standing::Ended;
         }
         match table.claims.get(&claims.sub) {

@@ -69,6 +69,9 @@ pub enum Refused {
     Reused,
     /// An honest client's slow request was overtaken: it is to try again.
     Late,
+    /// The session was made with keys that are not among the ratchets: nothing can be said of the
+    /// token. Whoever has newer keys may ask again.
+    UnknownKey,
 }
 
 #[cfg(not(feature = "broken-rotation"))]
@@ -99,6 +102,12 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
         },
         policy,
     );
+    // Without the keys that the session was made with an honest token looks like a foreign one.
+    if verdict == Verdict::Foreign
+        && session.as_ref().is_some_and(|session| !rotation.ratchets.know(session.key_id))
+    {
+        return Ok(Err(Refused::UnknownKey));
+    }
     metrics::counter!(metric::VERDICTS, "verdict" => name(verdict)).increment(1);
 
     let (Some(session), Some(user)) = (session, user) else {

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::config::DbConfig;
-use rusqlite::ffi::{Error, SQLITE_READONLY};
+use rusqlite::ffi::{Error, SQLITE_BUSY, SQLITE_READONLY};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
@@ -30,7 +32,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_audit.sql"),
     include_str!("migrations/0006_invitations.sql"),
     include_str!("migrations/0007_devices.sql"),
+    include_str!("migrations/0008_keys.sql"),
 ];
+
+/// The newest schema that this binary knows.
+pub(super) const NEWEST: usize = MIGRATIONS.len();
 
 static LADDER: LazyLock<Migrations<'_>> =
     LazyLock::new(|| Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect()));
@@ -107,6 +113,18 @@ pub enum OpenError {
         /// The reason.
         source: rusqlite::Error,
     },
+    /// It is missing, and lies where a restore has put it aside.
+    #[error(
+        "{} is missing, and {} is there: a restore has not come to its end. Run `doorward restore` \
+         again; or give the old database, and its -wal if there is one, their names back",
+        .path.display(), .aside.display()
+    )]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// Where it is now.
+        aside: PathBuf,
+    },
     /// A migration failed; the database is as it was.
     #[error("cannot migrate the database: {0}")]
     Migration(#[from] rusqlite_migration::Error),
@@ -146,12 +164,10 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     let unusable = |error| OpenError::directory(directory, error);
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(unusable)?;
     // Two processes that start at once must not both run a migration.
-    let lock = fs::File::open(directory).map_err(unusable)?;
-    lock.lock().map_err(unusable)?;
+    let _lock = lock(directory).map_err(unusable)?;
+    check_finished(path)?;
     create_private(path).map_err(unusable)?;
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
 
     let refused = |error| OpenError::database(path, error);
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_CREATE).map_err(refused)?;
@@ -167,9 +183,42 @@ pub(super) fn prepare(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
-/// The first write.
+/// Keeps other processes from opening a database in `directory`, until it is dropped.
+pub(super) fn lock(directory: &Path) -> io::Result<fs::File> {
+    let lock = fs::File::open(directory)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// `path` with `end` behind its name.
+pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Where a restore puts the database that it replaces.
+pub(super) fn aside(path: &Path) -> PathBuf {
+    beside(path, ".before-restore")
+}
+
+/// An empty database in the place of one that was put aside would look like a fresh installation.
+fn check_finished(path: &Path) -> Result<(), OpenError> {
+    let aside = aside(path);
+    if !path.exists() && aside.exists() {
+        return Err(OpenError::Unfinished { path: path.to_owned(), aside });
+    }
+    Ok(())
+}
+
+/// The first write. There is none where it was made before: the command line would have to wait for
+/// its turn beside a busy server, only to open.
 fn claim(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    let owner = connection.query_row("PRAGMA application_id", [], |row| row.get(0));
+    if owner == Ok(APPLICATION_ID) {
+        return Ok(());
+    }
     connection.pragma_update(None, "application_id", APPLICATION_ID)
 }
 
@@ -200,6 +249,63 @@ pub(super) fn reader(path: &Path) -> SqliteConnectionManager {
     })
 }
 
+/// Opens a database in one file for reading, as it lies there: nothing is made beside it.
+#[expect(clippy::disallowed_methods, reason = "this is where the database is opened")]
+pub(super) fn still(path: &Path) -> rusqlite::Result<Connection> {
+    let name = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
+}
+
+/// A connection for reading of one's own, to a database that others may be using.
+#[expect(clippy::disallowed_methods, reason = "this is where the database is opened")]
+pub(super) fn look(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Opens a file that nobody else looks at, and that is thrown away if it does not get finished.
+pub(super) fn scratch(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, OpenFlags::empty())?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Makes `connection` the only one to a database, and moves all of its log into its one file. Fails
+/// with `DatabaseBusy` while somebody else has it open. What holds it is the connection.
+pub(super) fn fold(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = connect(path, OpenFlags::empty())?;
+    // Else one that is damaged would be written to all the same, when it is closed.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    single_file(&connection)?;
+    // Taken, and kept, without writing anything.
+    connection.execute_batch("BEGIN EXCLUSIVE")?;
+    Ok(connection)
+}
+
+/// Has a database keep all of itself in its one file.
+pub(super) fn single_file(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    if mode == "delete" {
+        return Ok(());
+    }
+    Err(rusqlite::Error::SqliteFailure(Error::new(SQLITE_BUSY), None))
+}
+
+/// A database as the first `version` migrations make it.
+pub(super) fn model(version: usize) -> Result<Connection, OpenError> {
+    let refused = |error| OpenError::database(Path::new(":memory:"), error);
+    let mut connection = Connection::open_in_memory().map_err(refused)?;
+    LADDER.to_version(&mut connection, version)?;
+    Ok(connection)
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is where the database is opened")]
 fn connect(path: &Path, more: OpenFlags) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
@@ -217,8 +323,8 @@ fn check_writable(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Reads only, so that somebody else's file, or a newer one, is left untouched.
-fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+/// The schema of a database that is Doorward's. Reads only, so that somebody else's file, or a newer one, is left untouched.
+pub(super) fn check_owner(connection: &Connection, path: &Path) -> Result<usize, OpenError> {
     let number = |query| {
         let number = connection.query_row(query, [], |row| row.get::<_, i64>(0));
         number.map_err(|error| OpenError::database(path, error))
@@ -229,10 +335,9 @@ fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         return Err(OpenError::Foreign(path.to_owned()));
     }
     let found = number("PRAGMA user_version")?;
-    if usize::try_from(found).is_ok_and(|found| found <= MIGRATIONS.len()) {
-        Ok(())
-    } else {
-        Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() })
+    match usize::try_from(found) {
+        Ok(found) if found <= MIGRATIONS.len() => Ok(found),
+        _ => Err(OpenError::Newer { path: path.to_owned(), found, known: MIGRATIONS.len() }),
     }
 }
 

@@ -170,22 +170,18 @@ impl Store {
         user: Option<UserId>,
         now: Now,
     ) -> Result<Vec<Session>, Fault> {
-        let sessions = self
-            .read(move |sql| {
-                let mut rows = sql.prepare_cached(select!(
-                    "WHERE ended_at IS NULL AND (?1 IS NULL OR user_id = ?1)"
-                ))?;
-                let rows = rows.query_map([user.map(|id| id.0)], from_row)?;
-                rows.collect::<rusqlite::Result<Vec<_>>>()
-            })
-            .await?;
+        Ok(self.live(self.read(move |sql| open_of(sql, user)).await?, now))
+    }
+
+    /// Those of `sessions` that are live, with what is only noted yet, the most recently used first.
+    pub(super) fn live(&self, sessions: Vec<Session>, now: Now) -> Vec<Session> {
         let mut live: Vec<_> = sessions
             .into_iter()
             .filter(|session| session.is_live(now.wall))
             .map(|session| self.notes.complete(session))
             .collect();
         live.sort_by_key(|session| Reverse((session.last_used_at, session.created_at, session.id)));
-        Ok(live)
+        live
     }
 
     /// The keys that live sessions were made with, as far as a sample tells.
@@ -317,6 +313,13 @@ pub(super) fn end(
         metrics::counter!(metric::SESSIONS_ENDED, "reason" => reason.as_str()).increment(1);
     }
     Ok(ended.into_iter().map(|(id, user, _)| (id, user)).collect())
+}
+
+/// The sessions of a user, or of everybody, that were not ended. They may have expired.
+pub(super) fn open_of(sql: &Connection, user: Option<UserId>) -> rusqlite::Result<Vec<Session>> {
+    sql.prepare_cached(select!("WHERE ended_at IS NULL AND (?1 IS NULL OR user_id = ?1)"))?
+        .query_map([user.map(|id| id.0)], from_row)?
+        .collect()
 }
 
 /// A session, live or not.

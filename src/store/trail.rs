@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
-use super::audit::{By, Event};
+use super::audit::{By, Detail, Event};
 use super::directory::Page;
 use super::{Store, audit};
 use crate::domain::id::{SessionId, UserId};
@@ -46,6 +46,8 @@ pub struct Recorded {
     pub session: Option<SessionId>,
     /// Where it came from.
     pub client: Client,
+    /// What else there is to say, if there is anything.
+    pub detail: Option<Detail>,
 }
 
 impl Store {
@@ -56,36 +58,7 @@ impl Store {
         before: Option<EventSeq>,
         limit: u32,
     ) -> Result<Page<Recorded, EventSeq>, Fault> {
-        let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent \
-                         FROM audit WHERE seq < ?1"
-            .to_owned();
-        if filter.user.is_some() {
-            query.push_str(" AND user_id = ?2");
-        }
-        if filter.event.is_some() {
-            // The index over users is the better one where both are asked for.
-            query.push_str(if filter.user.is_some() {
-                " AND +event = ?3"
-            } else {
-                " AND event = ?3"
-            });
-        }
-        query.push_str(" ORDER BY seq DESC LIMIT ?4");
-        self.read(move |sql| {
-            let mut rows = sql.prepare_cached(&query)?;
-            let rows = rows.query_map(
-                params![
-                    before.map_or(i64::MAX, |seq| seq.0),
-                    filter.user.map(|id| id.0),
-                    filter.event.map(Event::as_str),
-                    // One more tells whether there is another page.
-                    limit.saturating_add(1),
-                ],
-                from_row,
-            )?;
-            Ok(Page::of(rows.collect::<rusqlite::Result<Vec<_>>>()?, limit))
-        })
-        .await
+        self.read(move |sql| page(sql, filter, before, limit)).await
     }
 
     /// Records that a sign-in on an account was refused. It waits for nothing: how long a refused
@@ -135,6 +108,38 @@ impl Store {
     }
 }
 
+/// A part of the trail, the latest first; one row more tells whether there is another part.
+pub(super) fn page(
+    sql: &Connection,
+    filter: EventFilter,
+    before: Option<EventSeq>,
+    limit: u32,
+) -> rusqlite::Result<Page<Recorded, EventSeq>> {
+    let mut query = "SELECT seq, at, event, user_id, actor_id, session_id, ip, user_agent, detail \
+                         FROM audit WHERE seq < ?1"
+        .to_owned();
+    if filter.user.is_some() {
+        query.push_str(" AND user_id = ?2");
+    }
+    if filter.event.is_some() {
+        // The index over users is the better one where both are asked for.
+        query.push_str(if filter.user.is_some() { " AND +event = ?3" } else { " AND event = ?3" });
+    }
+    query.push_str(" ORDER BY seq DESC LIMIT ?4");
+    let mut rows = sql.prepare_cached(&query)?;
+    let rows = rows.query_map(
+        params![
+            before.map_or(i64::MAX, |seq| seq.0),
+            filter.user.map(|id| id.0),
+            filter.event.map(Event::as_str),
+            // One more tells whether there is another page.
+            limit.saturating_add(1),
+        ],
+        from_row,
+    )?;
+    Ok(Page::of(rows.collect::<rusqlite::Result<Vec<_>>>()?, limit))
+}
+
 fn from_row(row: &Row<'_>) -> rusqlite::Result<(EventSeq, Recorded)> {
     let recorded = Recorded {
         at: Timestamp::from_millis(row.get(1)?),
@@ -143,6 +148,7 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<(EventSeq, Recorded)> {
         actor: row.get::<_, Option<_>>(4)?.map(UserId),
         session: row.get::<_, Option<_>>(5)?.map(SessionId),
         client: Client { ip: row.get(6)?, user_agent: row.get(7)? },
+        detail: Detail::read(&row.get::<_, String>(8)?),
     };
     Ok((EventSeq(row.get(0)?), recorded))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
-use super::audit::{By, Event};
+use super::audit::{By, Detail, Event};
 use super::directory::{self, Changed};
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
@@ -233,7 +233,7 @@ pub(super) fn insert(
     if inserted == 0 {
         return Ok(None);
     }
-    work.audit_by(Event::Registered, by, Some(new.id), None, now)?;
+    work.audit_in_detail(Event::Registered, Detail::of_new(new.role), by, new.id, now)?;
     by_id(work.sql, new.id).map(|account| Some(account.user))
 }
 
@@ -289,7 +289,11 @@ pub(super) fn apply(
     };
     // Whatever was changed: whoever remembers the user is to look again.
     work.revoke(Revocation::Claims(user.id, identity), now)?;
-    work.audit_by(event, by, Some(user.id), None, now)
+    let detail = match change {
+        UserChange::Role(role) => Detail::role(*role),
+        _ => Detail::default(),
+    };
+    work.audit_in_detail(event, detail, by, user.id, now)
 }
 
 /// Stores a hash of the same password at other costs; nothing else changes.

@@ -47,6 +47,18 @@ pub(super) struct Work<'a> {
     pub(super) has_mail: bool,
 }
 
+/// Runs `job` in one transaction on a database that nobody else has, and that no store has opened.
+pub(super) fn alone<T>(
+    sql: &Connection,
+    job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let notes = Notes::default();
+    sql.execute_batch("BEGIN IMMEDIATE")?;
+    let done = job(&mut Work { sql, notes: &notes, revoked: Vec::new(), has_mail: false });
+    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    sql.execute_batch(end).and(done)
+}
+
 /// The writer's end that the store holds.
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Box<dyn Job>>>>,

@@ -198,7 +198,8 @@ async fn a_panic_is_a_500_that_tells_nothing() {
     });
     let endpoint = handler.with(doorward::http::edge::Edge::new(web));
     let uri = "/api/auth/me?hunter2".parse().unwrap();
-    let response = endpoint.get_response(poem::Request::builder().uri(uri).finish()).await;
+    let request = poem::Request::builder().uri(uri).header("host", "localhost").finish();
+    let response = endpoint.get_response(request).await;
     assert_eq!(response.status(), 500);
     let id = response.header("x-request-id").unwrap().to_owned();
     let body: serde_json::Value = response.into_body().into_json().await.unwrap();

@@ -65,7 +65,7 @@ impl Scene {
     }
 
     fn token(&self, which: usize) -> String {
-        self.app.app().keys.active().one_time_token(self.links[which]).to_string()
+        self.app.app().keys.current().active().one_time_token(self.links[which]).to_string()
     }
 
     async fn happens(&mut self, event: &str) {

@@ -185,6 +185,42 @@ async fn what_was_done_at_the_shell_has_no_actor() {
     assert_eq!(column(&list, "ip"), ["", "", ""]);
 }
 
+#[tokio::test]
+async fn it_is_told_which_role_somebody_was_given() {
+    let app = TestApp::start().await;
+    let root = admin(&app).await;
+    app.signed_in("ana@example.com").await;
+    let id = app.user("ana@example.com").await.id;
+    for role in ["admin", "user"] {
+        let change = root.call("PATCH", &format!("/api/admin/users/{id}"));
+        change.json(json!({"role": role})).await.ok();
+    }
+    for (email, role) in [("ben@example.com", "admin"), ("eve@example.com", "user")] {
+        let new = json!({"email": email, "role": role});
+        root.call("POST", "/api/admin/users").json(new).await.status(201);
+    }
+    let expected = [
+        ("registered", Value::Null),
+        ("registered", json!({"role": "admin"})),
+        ("role_changed", json!({"role": "user"})),
+        ("role_changed", json!({"role": "admin"})),
+        ("signed_in", Value::Null),
+    ];
+    let told = |list: &Value| -> Vec<(String, Value)> {
+        names(list).into_iter().zip(column(list, "detail")).collect()
+    };
+    let expected = expected.map(|(name, detail)| (name.to_owned(), detail));
+    assert_eq!(told(&root.call("GET", &format!("{ALL}?limit=5")).await.ok()), expected);
+    // The one whom it is about is told, too; and absent is not null.
+    let ana = app.program("ana@example.com").await;
+    let own = ana.call("GET", &format!("{OWN}?limit=4")).await.ok();
+    assert_eq!(told(&own)[1..3], expected[2..4]);
+    assert!(own["events"][0].get("detail").is_none());
+    // The database keeps it as it keeps the rest.
+    let error = app.sql().execute("UPDATE audit SET detail = '{}'", []).unwrap_err().to_string();
+    assert!(error.contains("append-only"), "{error}");
+}
+
 /// An administrator's own sessions and changes are theirs, like anybody's.
 #[tokio::test]
 async fn who_does_it_to_themselves_is_no_actor() {

@@ -40,7 +40,7 @@ async fn invited(app: &TestApp, by: &Program<'_>, email: &str) -> String {
 
 fn token(app: &TestApp, invitation: &Value) -> String {
     let id = Uuid::parse_str(invitation["id"].as_str().unwrap()).unwrap();
-    app.app().keys.active().one_time_token(OneTimeId(id)).to_string()
+    app.app().keys.current().active().one_time_token(OneTimeId(id)).to_string()
 }
 
 fn accept<'a>(app: &'a TestApp, token: &str) -> Call<'a> {

@@ -15,15 +15,15 @@ const ANA: &str = "ana@example.com";
 const BEN: &str = "ben@example.com";
 const TOKEN: OneTimeId = OneTimeId(Uuid::from_u128(0x0190_b8a0_0000_7000_8000_0000_0000_0007));
 
-fn refused(fault: Blame) -> impl Fn(&Letter) -> Option<Undelivered> + Send + Sync {
+pub fn refused(fault: Blame) -> impl Fn(&Letter) -> Option<Undelivered> + Send + Sync {
     move |_| Some(Undelivered::new(fault, "no"))
 }
 
-fn to(letters: &[Letter]) -> Vec<&str> {
+pub fn to(letters: &[Letter]) -> Vec<&str> {
     letters.iter().map(|letter| letter.to.as_str()).collect()
 }
 
-fn subjects(letters: &[Letter]) -> Vec<&str> {
+pub fn subjects(letters: &[Letter]) -> Vec<&str> {
     letters.iter().map(|letter| letter.subject).collect()
 }
 
@@ -31,7 +31,7 @@ async fn outbox(app: &TestApp) -> Vec<Outgoing> {
     app.app().store.list_mail().await.unwrap()
 }
 
-async fn size(app: &TestApp) -> (u32, u32) {
+pub async fn size(app: &TestApp) -> (u32, u32) {
     let OutboxSize { waiting, dead } = app.app().store.outbox_size().await.unwrap();
     (waiting, dead)
 }
@@ -85,7 +85,7 @@ async fn a_link_holds_a_token_that_the_database_does_not() {
     let link = "https://www.example.com/account/reset-password?token=";
     let (_, rest) = letter.text.split_once(link).unwrap();
     let token = rest.lines().next().unwrap();
-    assert_eq!(app.app().keys.open_one_time(token), Some(TOKEN));
+    assert_eq!(app.app().keys.current().open_one_time(token), Some(TOKEN));
     assert!(letter.html.contains(&format!("{link}{token}\"")), "{}", letter.html);
     let secret = token.split_once('.').unwrap().1;
     assert!(refused.contains("reset-password?token="), "{refused}");
@@ -130,7 +130,7 @@ async fn links_outlive_a_rotation_of_the_keys() {
     let after = link(&app.mail().await[0]);
     assert_ne!(before, after);
     for token in [before, after] {
-        assert_eq!(app.app().keys.open_one_time(&token), Some(TOKEN));
+        assert_eq!(app.app().keys.current().open_one_time(&token), Some(TOKEN));
     }
 }
 
@@ -325,7 +325,7 @@ async fn one_mail_or_all_of_it_is_tried_again_or_dropped() {
 }
 
 /// The token of the link in a letter, as its reader follows it.
-fn token_in(letter: &Letter) -> String {
+pub fn token_in(letter: &Letter) -> String {
     let (_, rest) = letter.text.split_once("?token=").expect("a link");
     rest.split_whitespace().next().expect("a token").to_owned()
 }

@@ -31,7 +31,7 @@ impl TestApp {
         .collect()
     }
 
-    fn letters(&self) -> Vec<Posted> {
+    pub fn letters(&self) -> Vec<Posted> {
         self.posted().into_iter().map(|(posted, _)| posted).collect()
     }
 
@@ -41,24 +41,24 @@ impl TestApp {
         let (_, mail) = self.posted().into_iter().rev().find(|(it, _)| *it == wanted).unwrap();
         let id = mail.get("token").or_else(|| mail.get("undo")).unwrap().as_str().unwrap();
         let id = OneTimeId(Uuid::parse_str(id).unwrap());
-        self.app().keys.active().one_time_token(id).to_string()
+        self.app().keys.current().active().one_time_token(id).to_string()
     }
 
     pub fn forgot(&self, email: &str) -> Call<'_> {
         self.post("/api/auth/forgot-password").json(json!({"email": email}))
     }
 
-    fn reset(&self, token: &str, password: &str) -> Call<'_> {
+    pub fn reset(&self, token: &str, password: &str) -> Call<'_> {
         let body = json!({"token": token, "newPassword": password});
         self.post("/api/auth/reset-password").json(body)
     }
 
-    fn redeem(&self, what: &str, token: &str) -> Call<'_> {
+    pub fn redeem(&self, what: &str, token: &str) -> Call<'_> {
         self.post(&format!("/api/auth/{what}")).json(json!({"token": token}))
     }
 }
 
-fn change_email<'a>(ana: &'a Browser<'a>, to: &str) -> Call<'a> {
+pub fn change_email<'a>(ana: &'a Browser<'a>, to: &str) -> Call<'a> {
     let body = json!({"newEmail": to, "password": PASSWORD});
     ana.call("POST", "/api/auth/change-email").csrf().json(body)
 }
@@ -67,7 +67,7 @@ fn mail(to: &str, about: &str) -> Posted {
     (to.to_owned(), about.to_owned())
 }
 
-fn is_invalid(answer: &Answer) {
+pub fn is_invalid(answer: &Answer) {
     answer.sets_no_cookies().problem(403, "invalid_token");
 }
 
@@ -113,62 +113,18 @@ async fn nobody_learns_who_has_an_account() {
 }
 
 #[tokio::test]
-async fn of_many_who_use_a_link_at_once_one_succeeds() {
-    let app = TestApp::start().await;
-    app.account(ANA).await;
-    app.forgot(ANA).await.status(202);
-    let token = app.link(ANA, "reset_password");
-    let calls = (0..32).map(|number| app.reset(&token, &format!("{NEW} {number}")).into_future());
-    let answers = futures_util::future::join_all(calls).await;
-    let won: Vec<_> =
-        answers.iter().enumerate().filter(|(_, answer)| answer.status == 200).collect();
-    assert_eq!(won.len(), 1);
-    answers.iter().filter(|answer| answer.status != 200).for_each(is_invalid);
-    app.login(ANA, &format!("{NEW} {}", won[0].0)).await.ok();
-}
-
-#[tokio::test]
-async fn links_expire_and_the_last_mail_counts() {
+async fn the_last_mail_counts() {
     let app = TestApp::start().await;
     app.account(ANA).await;
     app.forgot(ANA).await.status(202);
     let first = app.link(ANA, "reset_password");
     app.forgot(ANA).await.status(202);
     is_invalid(&app.reset(&first, NEW).await);
-    let second = app.link(ANA, "reset_password");
-    app.clock.advance(HOUR);
-    is_invalid(&app.reset(&second, NEW).await);
-
-    app.post("/api/auth/resend-verification").json(json!({"email": ANA})).await.status(202);
-    let verify = app.link(ANA, "verify_email");
-    app.clock.advance(DAY - SECOND);
-    app.redeem("verify-email", &verify).await.ok();
-    is_invalid(&app.redeem("verify-email", &verify).await);
-    app.login(ANA, PASSWORD).await.ok();
+    app.reset(&app.link(ANA, "reset_password"), NEW).await.ok();
 }
 
 #[tokio::test]
-async fn a_link_is_good_for_its_own_purpose_only() {
-    let app = TestApp::start().await;
-    let ana = app.signed_in(ANA).await;
-    app.forgot(ANA).await.status(202);
-    let reset = app.link(ANA, "reset_password");
-    for other in ["verify-email", "confirm-email", "undo-email-change"] {
-        is_invalid(&app.redeem(other, &reset).await);
-    }
-    let changed = format!("{}A", &reset[..reset.len() - 1]);
-    let stale = ana.tokens();
-    for token in ["", "x", &changed, &reset.replace('.', ""), &stale.access[..100]] {
-        if token != reset {
-            is_invalid(&app.reset(token, NEW).await);
-        }
-    }
-    // A look at it has used nothing up.
-    app.reset(&reset, NEW).await.ok();
-}
-
-#[tokio::test]
-async fn links_are_void_after_a_change_of_password_and_for_who_is_disabled_or_gone() {
+async fn links_are_void_after_a_change_of_password_and_not_sent_to_who_is_disabled() {
     let app = TestApp::start().await;
     let ana = app.signed_in(ANA).await;
     app.forgot(ANA).await.status(202);
@@ -177,15 +133,10 @@ async fn links_are_void_after_a_change_of_password_and_for_who_is_disabled_or_go
     ana.call("POST", "/api/auth/password").csrf().json(change).await.ok();
     is_invalid(&app.reset(&reset, PASSWORD).await);
 
-    app.forgot(ANA).await.status(202);
-    let reset = app.link(ANA, "reset_password");
     app.operator(ANA, UserChange::Disable).await;
-    is_invalid(&app.reset(&reset, PASSWORD).await);
     let letters = app.letters().len();
     app.forgot(ANA).await.status(202);
-    assert_eq!(app.letters().len(), letters, "nothing is written to who is disabled");
-    app.operator(ANA, UserChange::Delete).await;
-    is_invalid(&app.reset(&reset, PASSWORD).await);
+    assert_eq!(app.letters().len(), letters);
 }
 
 #[tokio::test]

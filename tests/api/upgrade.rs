@@ -63,7 +63,7 @@ async fn story(app: &TestApp) -> Value {
     app.post("/api/auth/forgot-password").json(json!({"email": ANA})).await.status(202);
     let reset = "SELECT id FROM one_time_tokens WHERE purpose = 'reset_password'";
     let reset: Uuid = app.sql().query_row(reset, [], |row| row.get(0)).unwrap();
-    let link = |id| app.app().keys.active().one_time_token(OneTimeId(id)).to_string();
+    let link = |id| app.app().keys.current().active().one_time_token(OneTimeId(id)).to_string();
     let invitation = Uuid::parse_str(invitation["id"].as_str().unwrap()).unwrap();
 
     // Two tabs that race, and one of them has not got its answer when the program stops.
@@ -194,7 +194,8 @@ async fn goes_on(app: &TestApp, Fixture { schema, facts, .. }: &Fixture) {
     app.refresh_with(token("reused")).await.problem(403, "refresh_token_reused");
     let letters = app.mail().await;
     let is_there = |subject: &str| letters.iter().any(|letter| letter.subject == subject);
-    assert_eq!(is_there("Choose another password"), *schema >= 3, "the outbox");
+    // A letter whose link is good for nothing is not sent; the third schema had no table for links.
+    assert_eq!(is_there("Choose another password"), *schema >= 4, "the outbox");
     if *schema >= 4 {
         let body = json!({"token": token("reset"), "newPassword": "staple, upright and shiny"});
         app.post("/api/auth/reset-password").json(body).await.ok();

@@ -1,14 +1,17 @@
 //! `doorward keys`, and secrets in general.
 
 use std::fs;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::time::Duration;
 
 use doorward::clock::{Clock as _, SystemClock};
 use doorward::crypto::key_files;
 use doorward::crypto::keyring::Root;
-use serde_json::Value;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
-use crate::desk::{Answer, Desk, PASSWORD, first};
+use crate::desk::{ANA, Answer, Desk, PASSWORD, first};
+use crate::server::Server;
 
 #[test]
 fn fresh_keys_differ_and_can_be_used() {
@@ -23,7 +26,7 @@ fn fresh_keys_differ_and_can_be_used() {
     fs::write(desk.path().join("mounted"), keys.concat()).unwrap();
     let list = desk.run_in("keys list --json", "DOORWARD_KEY_FILE", "mounted").is(0);
     let list: Value = serde_json::from_str(&list.out).unwrap();
-    assert_eq!((first(&list, "state"), &list[1]["state"]), ("active", &"older".into()));
+    assert_eq!((first(&list, "state"), &list[1]["state"]), ("active", &"verifying".into()));
     for (field, prefix) in [("kid", "k4.pid."), ("key", "k4.public."), ("refreshKeyId", "k4.lid.")]
     {
         assert!(first(&list, field).starts_with(prefix), "{field}");
@@ -105,4 +108,167 @@ fn no_command_prints_a_secret_or_a_hash() {
             assert!(!out.contains(secret) && !err.contains(secret), "{line}: {secret}");
         }
     }
+}
+
+/// What a running server publishes, the active key first.
+fn published(server: &Server) -> Vec<String> {
+    let list = server.get("/.well-known/doorward-keys");
+    let keys = list["keys"].as_array().unwrap().iter();
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Until a running server is where it should be. It looks several times a second.
+fn wait_for(server: &Server, done: impl Fn(&[String]) -> bool) -> Vec<String> {
+    for _ in 0..1500 {
+        let keys = published(server);
+        if done(&keys) {
+            return keys;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it never is: {:?}", published(server));
+}
+
+fn login() -> Value {
+    json!({"email": ANA, "password": PASSWORD.trim(), "delivery": "body"})
+}
+
+#[test]
+fn a_running_server_signs_with_a_new_key_and_nobody_signs_in_again() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let before = server.post("/api/auth/login", &login());
+    let old = published(&server);
+
+    let said = desk.run("keys rotate").is(0).out("1 older key verifying").out;
+    let kid = said.split(' ').next().unwrap();
+    let keys = wait_for(&server, |keys| keys.len() == 2);
+    assert_eq!(keys, [kid, &old[0]]);
+    let after = server.post("/api/auth/refresh", &json!({"refreshToken": before["refreshToken"]}));
+    assert!(after["accessToken"].as_str().unwrap().starts_with("v4.public."));
+
+    let list = desk.json("keys list --json");
+    let states: Vec<_> = list.as_array().unwrap().iter().map(|key| &key["state"]).collect();
+    assert_eq!(states, ["active", "verifying"]);
+    assert!(list[0]["since"].is_string() && list[1]["since"].is_string());
+    assert!(list[1]["until"].as_str() > list[1]["since"].as_str());
+    desk.run("keys list").is(0).out("Not retired before").out("verifying");
+
+    // Two at once: both are there, and one of them is active.
+    let twice = std::thread::scope(|scope| {
+        let runs = [0, 1].map(|_| scope.spawn(|| desk.run("keys rotate").is(0).out));
+        runs.map(|run| run.join().unwrap().split(' ').next().unwrap().to_owned())
+    });
+    let keys = wait_for(&server, |keys| keys.len() == 4);
+    assert!(twice.iter().all(|kid| keys.contains(kid)) && twice.contains(&keys[0]));
+    server.post("/api/auth/refresh", &json!({"refreshToken": after["refreshToken"]}));
+    server.stop();
+
+    // The next start has them all.
+    let server = Server::start(&desk, &[]);
+    assert_eq!(published(&server), keys);
+    server.stop();
+}
+
+#[test]
+fn a_leaked_key_is_revoked_with_all_that_it_made() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let tokens = server.post("/api/auth/login", &login());
+    let old = published(&server);
+    desk.run("keys rotate --revoke-old").is(0).out("1 older key revoked, 1 session ended");
+    let keys = wait_for(&server, |keys| !keys.contains(&old[0]));
+    assert_eq!(keys.len(), 1);
+    let body = json!({"refreshToken": tokens["refreshToken"]});
+    assert_eq!(server.refused("/api/auth/refresh", &body), (403, "invalid_refresh_token".into()));
+    server.post("/api/auth/login", &login());
+    let list = desk.json("keys list --json");
+    assert_eq!((first(&list, "state"), &list[1]["state"]), ("active", &"retired".into()));
+    assert_eq!(list[1]["kid"], old[0]);
+    assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), 1);
+    server.stop();
+}
+
+#[test]
+fn a_key_file_is_read_on_a_hangup() {
+    let desk = Desk::with_ana();
+    let file = desk.path().join("mounted");
+    let line = || desk.run("keys generate").is(0).out;
+    let first = line();
+    let write = |text: &str| {
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    write(&first);
+    let mut server = Server::start(&desk, &[("DOORWARD_KEY_FILE", "mounted")]);
+    let tokens = server.post("/api/auth/login", &login());
+    let old = published(&server);
+    for (line, what) in [
+        ("keys rotate", "Add a line to its end: `doorward keys generate >> mounted`; then"),
+        ("keys rotate --revoke-old", "run `doorward session revoke --all`, and start again"),
+    ] {
+        desk.run_in(line, "DOORWARD_KEY_FILE", "mounted")
+            .is(2)
+            .err("the keys are in mounted (setting key_file), which is yours to write")
+            .err(what);
+    }
+
+    write(&format!("{first}k4.local.c2hvcnQ\n"));
+    server.signal(Signal::HUP);
+    server.wait_until_it_says("the keys stay as they are refusal=mounted line 2: not a key");
+    assert_eq!(published(&server), old);
+    write(&line());
+    server.signal(Signal::HUP);
+    server.wait_until_it_says("is gone from mounted");
+    assert_eq!(published(&server), old);
+
+    write(&format!("{first}{}", line()));
+    server.signal(Signal::HUP);
+    server.wait_until_it_says("the keys were read again");
+    let keys = published(&server);
+    assert!(keys.len() == 2 && keys[1] == old[0], "{keys:?}");
+    server.post("/api/auth/refresh", &json!({"refreshToken": tokens["refreshToken"]}));
+    server.signal(Signal::TERM);
+    let log = server.end().is(0).err;
+    assert!(!log.contains("k4.local") && !log.contains("c2hvcnQ"), "{log}");
+}
+
+#[test]
+fn a_rotation_where_there_is_nothing_yet_is_refused() {
+    let desk = Desk::new();
+    desk.run("keys rotate").is(1).err("no keys in data: run `doorward serve` once");
+    assert!(desk.is_empty());
+}
+
+/// Keys that the server could not read are not made.
+#[test]
+fn root_does_not_rotate_the_keys_of_another_user() {
+    let desk = Desk::with_ana();
+    Server::start(&desk, &[]).stop();
+    let keys = desk.path().join("data/keys");
+    if chown(&keys, Some(65534), None).is_err() {
+        return; // Only `root` can get here.
+    }
+    desk.run("keys rotate").is(2).err("belongs to the user with id 65534").err("Run doorward as");
+    assert_eq!(fs::read_dir(&keys).unwrap().count(), 1);
+}
+
+/// What the README tells an operator to paste.
+#[test]
+fn the_readme_rotates_keys_with_commands_that_are_there() {
+    let readme = include_str!("../../README.md");
+    let (_, chapter) = readme.split_once("\n## Rotating keys\n").unwrap();
+    let (chapter, _) = chapter.split_once("\n## ").unwrap();
+    let (_, block) = chapter.split_once("```sh\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let commands: Vec<_> =
+        block.lines().map(|line| line.split('#').next().unwrap().trim()).collect();
+    assert_eq!(commands.len(), 3, "{block}");
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    for command in commands {
+        desk.run(command.strip_prefix("doorward ").unwrap()).is(0);
+    }
+    wait_for(&server, |keys| keys.len() == 1);
+    server.stop();
 }

@@ -31,12 +31,13 @@ impl Server {
         let mut log = BufReader::new(process.stderr.take().unwrap());
         let mut ready = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
-        let Some(url) = ready.split(' ').find_map(|word| word.strip_prefix("http://")) else {
+        let bound = ready.split_once("listening on ").and_then(|(_, rest)| rest.split_once(','));
+        let Some((address, _)) = bound else {
             let mut said = String::new();
             log.read_to_string(&mut said).unwrap();
             panic!("not ready: {ready:?} {said}");
         };
-        Self { process, address: url.to_owned(), log }
+        Self { process, address: address.to_owned(), log }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -50,12 +51,41 @@ impl Server {
     }
 
     /// What it answers, which is 200.
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let (status, body) = self.ask("GET", path, &[], &serde_json::Value::Null);
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// What it answers, which is 200.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> serde_json::Value {
-        let body = body.to_string();
+        let (status, body) = self.ask("POST", path, &[], body);
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// The status and the code of a refusal.
+    pub(crate) fn refused(&self, path: &str, body: &serde_json::Value) -> (u16, String) {
+        let (status, body) = self.ask("POST", path, &[], body);
+        (status, body["code"].as_str().unwrap().to_owned())
+    }
+
+    /// Status and body of what it answers.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &serde_json::Value,
+    ) -> (u16, serde_json::Value) {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         let mut stream = self.connect();
         write!(
             stream,
-            "POST {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             self.address,
             body.len()
@@ -63,9 +93,10 @@ impl Server {
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
         let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap()
+        let body = serde_json::from_str(body).unwrap_or_default();
+        (status.unwrap_or_else(|| panic!("{answer}")), body)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -27,8 +27,16 @@ fn wrong_usage_is_refused_with_a_reason_and_leaves_nothing_behind() {
         ("session revoke", "SESSION_ID"),
         ("session revoke --all --user ana@example.com", "cannot be used with"),
         ("session revoke nonsense", "must be a session id, as `doorward session list` shows it\n"),
+        ("user list --role king", "[possible values: user, admin]"),
+        ("user list --limit 0", "0 is not in 1..=100000"),
+        ("audit list --event birthday", "[possible values: registered, "),
+        ("audit list --limit many", "invalid digit"),
+        ("audit list --user nonsense", "or a user's id"),
         ("import", "<FILE>"),
         ("import users.jsonl --update", "unexpected argument '--update'"),
+        ("backup", "<FILE>"),
+        ("restore", "<FILE>"),
+        ("check --unsealed", "<FILE>"),
         ("completions tcsh", "[possible values: bash"),
         ("config --config missing.toml", "missing.toml (flag --config): cannot be read"),
         ("keys list --config missing.toml", "missing.toml"),
@@ -66,10 +74,14 @@ fn what_only_reads_or_changes_makes_no_data_directory() {
         "user delete ana@example.com --yes",
         "user set-password ana@example.com --password-stdin",
         "session list",
+        "audit list",
         "session revoke --all",
         "keys list",
+        "keys rotate",
         "export",
         "export users.jsonl",
+        "backup monday.db",
+        "check",
     ] {
         let answer = desk.type_in(&format!("{line} --data elsewhere"), PASSWORD).is(1);
         let (what, hint) = ("doorward: no ", " in elsewhere: run `doorward serve` once");
@@ -109,7 +121,9 @@ fn completions_and_manual_pages_are_made() {
         "doorward-user",
         "doorward-user-add",
         "doorward-session-revoke",
+        "doorward-audit-list",
         "doorward-import",
+        "doorward-keys-rotate",
         "doorward-export",
     ] {
         let text = fs::read_to_string(desk.path().join(format!("share/man/{page}.1"))).unwrap();

@@ -39,10 +39,11 @@ fn the_life_of_a_user() {
     );
     assert!(time("createdAt") < time("updatedAt"));
     assert_eq!(time("disabledAt"), time("updatedAt"));
-    assert_eq!(desk.json("user list --json").pointer("/0"), Some(&ana));
+    // The newest comes first.
+    assert_eq!(desk.json("user list --json").pointer("/1"), Some(&ana));
 
     desk.run(&format!("user enable {id}")).is(0).out("ana@example.com is now enabled\n");
-    assert_eq!(desk.json("user list --json").pointer("/0/disabledAt"), None);
+    assert_eq!(desk.json("user list --json").pointer("/1/disabledAt"), None);
     let said = "ana@example.com has a new password and is signed out everywhere\n";
     desk.type_in(&format!("user set-password {id} --password-stdin"), "another horse")
         .is(0)
@@ -136,6 +137,41 @@ fn a_password_must_keep_to_the_policy() {
     desk.type_in(line, "24681357\r\nignored").is(0);
     let change = "user set-password ana@example.com --password-stdin";
     desk.type_in(change, "short").is(2).err("at least 8 characters");
+}
+
+#[test]
+fn users_are_found() {
+    let desk = Desk::new();
+    desk.type_in("user add ana@example.com --role admin --verified --password-stdin", PASSWORD)
+        .is(0);
+    desk.run("user list --disabled").is(0).out("There are no such users.\n");
+    desk.type_in("user add ben@example.org --password-stdin", PASSWORD).is(0);
+    desk.type_in("user add añ_a@example.com --verified --password-stdin", PASSWORD).is(0);
+    desk.run("user disable ben@example.org").is(0);
+    for (options, found) in [
+        ("", &["añ_a@example.com", "ben@example.org", ANA][..]),
+        ("--role admin", &[ANA]),
+        ("--role user", &["añ_a@example.com", "ben@example.org"]),
+        ("--disabled", &["ben@example.org"]),
+        ("--unverified", &["ben@example.org"]),
+        ("--search EXAMPLE.COM", &["añ_a@example.com", ANA]),
+        ("--search AÑ", &["añ_a@example.com"]),
+        ("--search _", &["añ_a@example.com"]),
+        ("--search %", &[]),
+        ("--role admin --search example --unverified", &[]),
+        ("--limit 3", &["añ_a@example.com", "ben@example.org", ANA]),
+    ] {
+        let answer = desk.run(&format!("user list --json {options}")).is(0);
+        let list: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+        let list = list.as_array().unwrap();
+        let emails: Vec<_> = list.iter().map(|user| user["email"].as_str().unwrap()).collect();
+        assert_eq!(emails, found, "{options}");
+        assert_eq!(answer.err, "", "{options}");
+    }
+    for json in ["", " --json"] {
+        let cut = desk.run(&format!("user list --limit 2{json}")).is(0).err("more than these 2");
+        assert!(cut.out.contains("ben@example.org") && !cut.out.contains(ANA), "{cut:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 exec </dev/null
 
-SUITES=(spec mail browser sdk/python sdk/typescript sdk/rust)
+SUITES=(spec mail litestream browser sdk/python sdk/typescript sdk/rust hostile)
 
 # Debian's packages, only where that is ours to do.
 get() {
@@ -21,6 +21,7 @@ get() {
 
 [ -n "${CHROMIUM:-}" ] || [ -e /usr/bin/chromium ] || get chromium fonts-dejavu-core
 python3 -c 'import venv, ensurepip' 2>/dev/null || get python3-venv
+command -v slowhttptest >/dev/null || get slowhttptest
 
 if [ -z "${DOORWARD_BIN:-}" ]; then
     command -v cargo >/dev/null || {

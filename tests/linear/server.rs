@@ -109,13 +109,13 @@ impl Server {
 
     fn pair(&self, access: String, refresh: String) -> Pair {
         let claims = AccessClaims::read(&access);
-        let opened = refresh::open(&refresh, &self.app.keys).unwrap();
+        let opened = refresh::open(&refresh, &self.app.keys.current()).unwrap();
         assert_eq!(
             (claims.sid, claims.generation),
             (opened.sid.0, opened.generation.0),
             "the tokens of a pair are of one generation"
         );
-        let secret = self.app.keys.ratchets().active().lookup(&opened.sec).0;
+        let secret = self.app.keys.current().ratchets().active().lookup(&opened.sec).0;
         let secret = u64::from_le_bytes(*secret.first_chunk().unwrap());
         Pair {
             token: Token { session: claims.sid, generation: claims.generation, secret },

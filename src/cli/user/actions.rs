@@ -13,6 +13,7 @@ use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::flows::accounts::{self, Changed, NewAccount, UserRef};
 use crate::mail::pages;
+use crate::store::{Page, UserFilter};
 
 pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Failure> {
     let email = account.email.clone();
@@ -61,13 +62,24 @@ fn taken(email: &Email) -> Failure {
     Failure::failed(format!("{email} has an account already"))
 }
 
-pub(super) async fn list(data: &Data, json: bool) -> Result<String, Failure> {
-    let users = data.store.list_users().await?;
+pub(super) async fn list(
+    data: &Data,
+    filter: UserFilter,
+    limit: u32,
+    json: bool,
+) -> Result<String, Failure> {
+    let nobody = if filter == UserFilter::default() { "no users yet" } else { "no such users" };
+    let Page { items: users, next } = data.store.find_users(filter, None, limit).await?;
+    if next.is_some() {
+        output::complain(&format!(
+            "there are more than these {limit}: narrow it down, or ask for more with --limit"
+        ));
+    }
     if json {
         return output::json(&users.iter().map(UserView::from).collect::<Vec<_>>());
     }
     if users.is_empty() {
-        return Ok("There are no users yet.\n".to_owned());
+        return Ok(format!("There are {nobody}.\n"));
     }
     let rows = users.iter().map(|user| {
         let state = if user.disabled_at.is_some() { "disabled" } else { "active" };

@@ -10,16 +10,24 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 pub(super) use self::actions::find;
 use super::data;
 use super::failure::Failure;
+use super::output;
 use super::password::PasswordSource;
 use crate::config::Config;
-use crate::domain::account::Email;
+use crate::domain::account::{Email, folded};
 use crate::domain::claims::Role;
 use crate::flows::accounts::{NewAccount, UserRef};
+use crate::store::UserFilter;
 
 const ADD_EXAMPLES: &str = "\
 Examples:
   doorward user add ana@example.com --role admin
   doorward user add ci@example.com --verified --password-stdin < password.txt";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  doorward user list --role admin
+  doorward user list --unverified --search @example.com --limit 20
+  doorward user list --disabled --json";
 
 const SET_PASSWORD_EXAMPLES: &str = "\
 Examples:
@@ -68,8 +76,16 @@ pub(super) enum Command {
         #[arg(long)]
         print_link: bool,
     },
-    /// List all accounts
+    /// List accounts, the newest first
+    ///
+    /// All of them, or those who are all of what is asked for.
+    #[command(after_long_help = LIST_EXAMPLES)]
     List {
+        #[command(flatten)]
+        which: Which,
+        /// How many accounts at most
+        #[arg(long, value_name = "N", default_value = "1000", value_parser = output::limit())]
+        limit: u32,
         /// Print a JSON array of users
         #[arg(long)]
         json: bool,
@@ -135,6 +151,34 @@ pub(super) enum Command {
     },
 }
 
+/// Whom a list is about: those who are all of this.
+#[derive(clap::Args)]
+pub(super) struct Which {
+    /// Only users of this role
+    #[arg(long, value_parser = role())]
+    role: Option<Role>,
+    /// Only users who are disabled
+    #[arg(long)]
+    disabled: bool,
+    /// Only users whose e-mail address is not known to be theirs
+    #[arg(long)]
+    unverified: bool,
+    /// Only users with TEXT in their e-mail address; case does not matter
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+}
+
+impl From<Which> for UserFilter {
+    fn from(which: Which) -> Self {
+        Self {
+            search: which.search.as_deref().map(folded),
+            role: which.role,
+            is_verified: which.unverified.then_some(false),
+            is_disabled: which.disabled.then_some(true),
+        }
+    }
+}
+
 /// The user a command is about.
 #[derive(clap::Args)]
 pub(super) struct Whom {
@@ -168,8 +212,9 @@ impl Command {
             Self::Invite { email, role, print_link } => data::existing(config, async |data| {
                 actions::invite(data, email, role, print_link).await
             }),
-            Self::List { json } => {
-                data::existing(config, async |data| actions::list(data, json).await)
+            Self::List { which, limit, json } => {
+                let filter = UserFilter::from(which);
+                data::existing(config, async |data| actions::list(data, filter, limit, json).await)
             }
             Self::Show { user: Whom { user }, json } => {
                 data::existing(config, async |data| actions::show(data, &user, json).await)

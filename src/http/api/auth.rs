@@ -9,6 +9,7 @@ use super::refused::{BODY, GUARD, Refused, codes};
 use super::types::{
     Credentials, Delivery, Message, RefreshToken, Refreshed, Registered, Session, SignedIn, User,
 };
+use crate::fault::Fault;
 use crate::flows::login::Visitor;
 use crate::flows::logout::FoundBy;
 use crate::flows::{self, mint::Issued};
@@ -52,7 +53,7 @@ impl AuthApi {
         let app = &envelope.web.app;
         let (email, password) = body.0.parse(Some(app.config.password_rules()))?;
         let delivery = body.0.delivery();
-        let visitor = visitor(&envelope, delivery, body.0.remember());
+        let visitor = visitor(&envelope, delivery, body.0.remember()).await?;
         let registered = flows::register::register(app, email, password, visitor).await?;
         let message = "Registration successful".to_owned();
         Ok(RegisterOk::Created(Json(match registered {
@@ -91,7 +92,7 @@ impl AuthApi {
     ) -> Result<LoginOk, Refused<Login>> {
         let (email, password) = body.0.parse(None)?;
         let delivery = body.0.delivery();
-        let visitor = visitor(&envelope, delivery, body.0.remember());
+        let visitor = visitor(&envelope, delivery, body.0.remember()).await?;
         let issued = flows::login::login(&envelope.web.app, email, password, visitor).await?;
         Ok(LoginOk::Ok(Json(signed_in(&envelope, &issued, delivery, "Login successful"))))
     }
@@ -193,15 +194,19 @@ impl AuthApi {
 }
 
 /// Who signs in. A sign-in by cookie replaces the session whose cookie it is sent with.
-pub(super) fn visitor(envelope: &Envelope, delivery: Delivery, remember: bool) -> Visitor {
+pub(super) async fn visitor(
+    envelope: &Envelope,
+    delivery: Delivery,
+    remember: bool,
+) -> Result<Visitor, Fault> {
     let credentials = envelope.lenient_credentials();
     let replaces = match delivery {
         Delivery::Cookie if credentials.bearer.is_none() => {
-            flows::logout::find_session(&envelope.web.app, None, &credentials).0
+            flows::logout::find_session(&envelope.web.app, None, &credentials).await?.0
         }
         Delivery::Cookie | Delivery::Body => None,
     };
-    Visitor { address: envelope.address, client: envelope.client(), replaces, remember }
+    Ok(Visitor { address: envelope.address, client: envelope.client(), replaces, remember })
 }
 
 /// The answer to a sign-in, whose tokens are handed out.

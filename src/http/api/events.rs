@@ -7,18 +7,40 @@ use uuid::Uuid;
 use super::Tag;
 use super::examples::{USED, session_id};
 use super::refused::{GUARD, Refused, codes};
-use super::types::Time;
+use super::types::{Role, Time};
 use crate::domain::device::device_name;
 use crate::flows;
 use crate::http::guard::Guarded;
 use crate::http::query::{Asked, Begin, Cursor as _, Limit};
-use crate::store::{EventSeq, Recorded};
+use crate::store::{Detail, EventSeq, Recorded};
 
 pub(in crate::http) struct EventsApi;
 
 codes! {
     /// Of `listEvents`.
     ListEvents = [GUARD] + ValidationFailed;
+}
+
+/// What there is to say of an event beyond its name.
+#[derive(Object)]
+#[oai(example, rename_all = "camelCase")]
+pub(super) struct EventDetail {
+    /// Of `role_changed`: the role that the account was given. Of `registered` and `imported` it is there
+    /// when the account was not made an ordinary one.
+    #[oai(skip_serializing_if_is_none)]
+    role: Option<Role>,
+}
+
+impl From<Detail> for EventDetail {
+    fn from(detail: Detail) -> Self {
+        Self { role: detail.role.map(Role::from) }
+    }
+}
+
+impl Example for EventDetail {
+    fn example() -> Self {
+        Self { role: Some(Role::Admin) }
+    }
 }
 
 /// Something that happened to the caller's account.
@@ -46,6 +68,9 @@ pub(super) struct AccountEvent {
     /// A short name of the device, such as `Firefox on Linux`, or empty.
     #[oai(validator(max_length = 64))]
     device: String,
+    /// What else there is to say, if there is anything.
+    #[oai(skip_serializing_if_is_none)]
+    detail: Option<EventDetail>,
 }
 
 impl From<Recorded> for AccountEvent {
@@ -55,6 +80,7 @@ impl From<Recorded> for AccountEvent {
             event: recorded.event,
             session_id: recorded.session.map(|id| id.0),
             by_admin: recorded.actor.is_some(),
+            detail: recorded.detail.map(EventDetail::from),
             device: device_name(&recorded.client.user_agent),
             ip: recorded.client.ip,
             user_agent: recorded.client.user_agent,
@@ -84,6 +110,7 @@ impl Example for AccountEvent {
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
                 .to_owned(),
             device: "Firefox on Linux".to_owned(),
+            detail: None,
         }
     }
 }

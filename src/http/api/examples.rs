@@ -221,6 +221,26 @@ pub(in crate::http) fn named(schema: &str) -> Map<String, Value> {
     ])
 }
 
+/// What the operations say that answer with nothing but a `Message`.
+const SAID: [(&str, &str); 9] = [
+    ("changeEmail", "A mail is on its way to the new address"),
+    ("confirmEmail", "E-mail address changed"),
+    ("forgotPassword", "If there is such an account, a mail is on its way"),
+    ("logout", "Logged out successfully"),
+    ("logoutAll", "Logged out from all devices"),
+    ("resendVerification", "If it is not verified yet, a mail is on its way"),
+    ("resetPassword", "Password changed"),
+    ("undoEmailChange", "E-mail address restored"),
+    ("verifyEmail", "E-mail address verified"),
+];
+
+/// What the operation answers with: the example of the schema is that of `logout`.
+pub(in crate::http) fn said(operation: &str) -> Option<Value> {
+    let (_, message) = SAID.iter().find(|(id, _)| *id == operation)?;
+    let value = Message { message: (*message).to_owned() }.to_json();
+    Some(json!({ "summary": message, "value": value }))
+}
+
 fn without_tokens(body: Option<Value>) -> (Option<Value>, Option<Value>) {
     let mut cookies = body.clone();
     if let Some(members) = cookies.as_mut().and_then(Value::as_object_mut) {

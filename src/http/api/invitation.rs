@@ -37,7 +37,7 @@ impl InvitationApi {
         let app = &envelope.web.app;
         let password = body.0.parse(app.config.password_rules())?;
         let delivery = body.0.delivery.unwrap_or_default();
-        let visitor = visitor(&envelope, delivery, body.0.remember.unwrap_or(true));
+        let visitor = visitor(&envelope, delivery, body.0.remember.unwrap_or(true)).await?;
         let issued = invitations::accept(app, &body.0.token, password, visitor).await?;
         let answer = signed_in(&envelope, &issued, delivery, "Registration successful");
         Ok(AcceptInvitationOk::Created(Json(answer)))

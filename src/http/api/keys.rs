@@ -32,7 +32,8 @@ impl KeysApi {
         let state = |index| {
             if index == 0 { KeyState::Active } else { KeyState::Older }
         };
-        let keys = web.app.keys.sets().enumerate().map(|(index, set)| Key {
+        let keyring = web.app.keys.current();
+        let keys = keyring.sets().enumerate().map(|(index, set)| Key {
             kid: set.public.id().to_owned(),
             key: set.public.to_paserk(),
             state: state(index),

@@ -7,6 +7,7 @@ mod answers;
 mod auth;
 mod events;
 pub(in crate::http) mod examples;
+mod export;
 mod invitation;
 mod keys;
 mod profile;
@@ -50,6 +51,7 @@ pub(super) type Api = (
     admin::UsersApi,
     admin::UserSessionsApi,
     admin::AuditApi,
+    export::ExportApi,
 );
 
 const DESCRIPTION: &str = "\
@@ -89,6 +91,7 @@ pub(super) fn service() -> OpenApiService<Api, ()> {
             admin::UsersApi,
             admin::UserSessionsApi,
             admin::AuditApi,
+            export::ExportApi,
         ),
         "Doorward",
         env!("CARGO_PKG_VERSION"),

@@ -139,6 +139,15 @@ pub enum Role {
     Admin,
 }
 
+impl From<claims::Role> for Role {
+    fn from(role: claims::Role) -> Self {
+        match role {
+            claims::Role::User => Self::User,
+            claims::Role::Admin => Self::Admin,
+        }
+    }
+}
+
 /// An account.
 #[derive(Object)]
 #[oai(example, rename_all = "camelCase")]
@@ -163,10 +172,7 @@ impl From<&account::User> for User {
         Self {
             id: user.id.0,
             email: user.email.to_string(),
-            role: match user.role {
-                claims::Role::User => Role::User,
-                claims::Role::Admin => Role::Admin,
-            },
+            role: user.role.into(),
             is_verified: user.is_verified,
             created_at: Time(user.created_at),
             updated_at: Time(user.updated_at),

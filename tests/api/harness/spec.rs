@@ -69,6 +69,12 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
     assert_eq!(sent, Some(media_type.as_str()), "{id}: {answer}");
     let body = answer.json();
     check_shape(&content["schema"], &body, id);
+    if content["schema"]["$ref"] == "#/components/schemas/Message" {
+        let example = content["examples"]["message"]["$ref"].as_str();
+        let example = example.and_then(|name| SPEC.pointer(name.trim_start_matches('#')));
+        let example = example.unwrap_or_else(|| panic!("{id} shows no example of its own"));
+        assert_eq!(example["value"], body, "{id} shows another message than it answers with");
+    }
     if answer.status >= 400 {
         let code = format!("`{}`: ", body["code"].as_str().unwrap());
         let described = response["description"].as_str().unwrap();

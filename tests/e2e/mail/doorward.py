@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 T = TypeVar("T")
 
 LIMIT = 15.0
-READY = re.compile(r"Doorward is ready on (http://127\.0\.0\.1:\d+) ")
+READY = re.compile(r"Doorward is ready on \S+ \(listening on (127\.0\.0\.1:\d+), ")
 
 
 class Doorward:
@@ -76,8 +76,8 @@ class Doorward:
         assert done.returncode == 0, f"{words}: {done.stderr}"
         return done.stdout
 
-    def refusal(self, *words: str) -> str:
-        """What a command says that is refused for its configuration."""
+    def refusal(self, *words: str, code: int = 2) -> str:
+        """What a command says that is refused, for its configuration unless `code` is another."""
         done = subprocess.run(
             [*self.command, *words],
             env=self.environment,
@@ -86,7 +86,7 @@ class Doorward:
             text=True,
             timeout=LIMIT,
         )
-        assert done.returncode == 2, f"{words}: {done}"
+        assert done.returncode == code, f"{words}: {done}"
         return done.stderr
 
     def post(self, to: str) -> None:
@@ -165,7 +165,7 @@ def ready_url(process: subprocess.Popen[str]) -> str:
         raise AssertionError("the server was never ready") from None
     ready = READY.match(line)
     assert ready, f"it said: {line!r}"
-    return ready[1]
+    return f"http://{ready[1]}"
 
 
 def drain(stdout: IO[str], lines: queue.Queue[str]) -> None:

@@ -8,7 +8,8 @@ use super::types::{AdminUser, AdminUserList, AuditEvent, AuditEventList, NewUser
 use crate::domain::id::{OneTimeId, UserId};
 use crate::domain::one_time::Purpose;
 use crate::domain::time::Timestamp;
-use crate::http::api::examples::{REGISTERED, USED, session_id};
+use crate::http::api::events::EventDetail;
+use crate::http::api::examples::{REGISTERED, USED};
 use crate::http::api::types::{Role, Time};
 use crate::http::query::Cursor as _;
 use crate::store::EventSeq;
@@ -98,14 +99,15 @@ impl Example for AuditEvent {
     fn example() -> Self {
         Self {
             at: Time(USED),
-            event: "session_revoked".to_owned(),
+            event: "role_changed".to_owned(),
             user_id: Some(user_id()),
             actor_id: Some(admin_id()),
-            session_id: Some(session_id()),
+            session_id: None,
             ip: "203.0.113.7".to_owned(),
             user_agent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
                 .to_owned(),
             device: "Firefox on Linux".to_owned(),
+            detail: Some(EventDetail::example()),
         }
     }
 }

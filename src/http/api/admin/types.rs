@@ -8,6 +8,7 @@ use crate::domain::claims;
 use crate::domain::device::device_name;
 use crate::domain::password::{Password, PasswordRules};
 use crate::flows::administration::{Changes, NewAccount};
+use crate::http::api::events::EventDetail;
 use crate::http::api::types::{Role, Time};
 use crate::http::problem::{FieldError, Problem};
 use crate::store::Recorded;
@@ -39,10 +40,7 @@ impl From<&account::User> for AdminUser {
         Self {
             id: user.id.0,
             email: user.email.to_string(),
-            role: match user.role {
-                claims::Role::User => Role::User,
-                claims::Role::Admin => Role::Admin,
-            },
+            role: user.role.into(),
             is_verified: user.is_verified,
             disabled_at: user.disabled_at.map(Time),
             created_at: Time(user.created_at),
@@ -161,6 +159,9 @@ pub(super) struct AuditEvent {
     /// A short name of that device, such as `Firefox on Linux`, or empty.
     #[oai(validator(max_length = 64))]
     pub(super) device: String,
+    /// What else there is to say, if there is anything.
+    #[oai(skip_serializing_if_is_none)]
+    pub(super) detail: Option<EventDetail>,
 }
 
 impl From<Recorded> for AuditEvent {
@@ -171,6 +172,7 @@ impl From<Recorded> for AuditEvent {
             user_id: recorded.user.map(|id| id.0),
             actor_id: recorded.actor.map(|id| id.0),
             session_id: recorded.session.map(|id| id.0),
+            detail: recorded.detail.map(EventDetail::from),
             device: device_name(&recorded.client.user_agent),
             ip: recorded.client.ip,
             user_agent: recorded.client.user_agent,

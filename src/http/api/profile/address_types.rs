@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 /// One of the caller's postal addresses. A field that is empty is left out.
 #[derive(Object)]
 #[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
-pub(super) struct Address {
+pub(in crate::http::api) struct Address {
     /// Identifies the address for ever (UUIDv7).
     pub(super) id: Uuid,
     /// What the user calls it.

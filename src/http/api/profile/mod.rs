@@ -11,12 +11,14 @@ use poem_openapi::param::Path;
 use poem_openapi::payload::Json;
 use uuid::Uuid;
 
-use self::address_types::{Address, AddressChanges, AddressList, NewAddress};
+pub(super) use self::address_types::Address;
+use self::address_types::{AddressChanges, AddressList, NewAddress};
 use self::answers::{
     AddAddressOk, GetProfileOk, ListAddressesOk, RemoveAddressOk, UpdateAddressOk, UpdateProfileOk,
 };
 use self::examples::address_id as example_id;
-use self::types::{Profile, ProfileChanges};
+pub(super) use self::types::Profile;
+use self::types::ProfileChanges;
 use super::Tag;
 use super::refused::{BODY, GUARD, Refused, codes};
 use crate::domain::id::AddressId;

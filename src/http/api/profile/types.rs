@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 /// What the caller says about themselves. A field that is empty is left out.
 #[derive(Object)]
 #[oai(example, rename_all = "camelCase", skip_serializing_if_is_none)]
-pub(super) struct Profile {
+pub(in crate::http::api) struct Profile {
     /// The name that others are shown.
     #[oai(validator(max_length = 100))]
     pub(super) display_name: Option<String>,

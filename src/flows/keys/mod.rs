@@ -1,0 +1,198 @@
+//! Keys that come and go while the server runs.
+//!
+//! A key is added by another process, or by whoever keeps `key_file`. It signs from the moment at which
+//! this process sees it; the former one verifies for as long as anything that is about can need it.
+//! Whoever meets a key that is not known looks again before refusing: another process that shares the
+//! directory may have seen the new one first.
+
+mod retire;
+mod rotate;
+
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::key_files::{KeyError, Place};
+use crate::crypto::keyring::{KeySet, Keyring};
+use crate::domain::secret::KeyId;
+use crate::fault::Fault;
+use crate::store::{KeyName, KeyRecord, Store};
+
+pub use retire::{needed_until, retire};
+pub use rotate::{revoke_older, rotate};
+
+/// Why the keys stay as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// They cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] KeyError),
+    /// One is gone that is still needed.
+    #[error(
+        "the key {kid} is gone from {place}, but tokens and sessions that were made with it are still \
+         about. Put it back; or, to end them all, run `doorward session revoke --all` and restart"
+    )]
+    Needed {
+        /// What access tokens call it.
+        kid: String,
+        /// Where it was.
+        place: String,
+    },
+    /// The server's own fault.
+    #[error(transparent)]
+    Internal(#[from] Fault),
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Internal(fault) => fault,
+            Refusal::Unreadable(_) | Refusal::Needed { .. } => {
+                Self::unavailable("the keys stay as they are").because(refusal)
+            }
+        }
+    }
+}
+
+/// What a process knows of the place where the keys are.
+pub struct Watch {
+    place: Place,
+    /// The names of the files that were read.
+    seen: Mutex<Option<Vec<OsString>>>,
+    /// How many looks were begun. One at a time: whoever comes during one waits for the next.
+    begun: AtomicU64,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Watch {
+    /// Nothing has been read yet.
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            seen: Mutex::default(),
+            begun: AtomicU64::new(0),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
+    fn saw(&self) -> Option<Vec<OsString>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl From<&Config> for Place {
+    fn from(config: &Config) -> Self {
+        match &config.key_file {
+            Some(path) => Self::File(path.clone()),
+            None => Self::Directory(config.keys_dir()),
+        }
+    }
+}
+
+/// Takes up the keys if files have come or gone.
+pub async fn follow(app: &App) -> Result<(), Refusal> {
+    let _turn = app.watch.turn.lock().await;
+    app.watch.begun.fetch_add(1, Ordering::SeqCst);
+    let place = app.watch.place.clone();
+    let names = off_thread(move || Ok(place.names()?)).await?;
+    if names.is_none() || names == app.watch.saw() {
+        return Ok(());
+    }
+    load(app, names).await
+}
+
+/// Reads the keys again, whatever the files are called.
+pub async fn reload(app: &App) -> Result<(), Refusal> {
+    let _turn = app.watch.turn.lock().await;
+    app.watch.begun.fetch_add(1, Ordering::SeqCst);
+    let place = app.watch.place.clone();
+    let names = off_thread(move || Ok(place.names()?)).await?;
+    load(app, names).await
+}
+
+/// The keyring in force, if it knows the keys that these tokens name; else that of a look which was
+/// begun after this was asked. A fault is not a reason to refuse anybody.
+pub async fn knowing(app: &App, tokens: &[Option<&str>]) -> Result<Arc<Keyring>, Fault> {
+    let keys = app.keys.current();
+    if tokens.iter().flatten().all(|token| keys.knows_the_key_of(token)) {
+        return Ok(keys);
+    }
+    look_again(app).await
+}
+
+/// The keyring of a look which was begun after this was asked.
+pub async fn look_again(app: &App) -> Result<Arc<Keyring>, Fault> {
+    let asked = app.watch.begun.load(Ordering::SeqCst);
+    let looked = {
+        let turn = app.watch.turn.lock().await;
+        if app.watch.begun.load(Ordering::SeqCst) > asked {
+            // All that were begun have ended: there is one turn.
+            return Ok(app.keys.current());
+        }
+        drop(turn);
+        follow(app).await
+    };
+    looked?;
+    Ok(app.keys.current())
+}
+
+/// Puts the keys in force that are there now, without those that are retired.
+async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
+    let place = app.watch.place.clone();
+    let (keyring, warning) = off_thread(move || Ok(place.load()?)).await?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    let now = app.clock.now();
+    let records = app.store.key_records().await?;
+    let retired = retired(&records);
+    let keyring = keyring.without(&retired);
+    let (ids, current) = (keyring.ids(), app.keys.current());
+    let gone = current.sets().filter(|set| {
+        let id = set.ratchet.id;
+        !ids.contains(&id) && !retired.contains(&id)
+    });
+    for set in gone {
+        let record = records.iter().find(|record| record.name.id == set.ratchet.id);
+        let may_be_about = record.is_some_and(|it| {
+            it.superseded_at.is_none() || now.wall < needed_until(it, &app.config)
+        });
+        if may_be_about || app.store.is_key_in_use(set.ratchet.id).await? {
+            let place = app.watch.place.path().display().to_string();
+            return Err(Refusal::Needed { kid: set.public.id().to_owned(), place });
+        }
+    }
+    if ids != current.ids() {
+        let (kid, older) = (keyring.active().public.id().to_owned(), ids.len() - 1);
+        app.keys.replace(keyring);
+        tracing::info!(active = kid, older, "the keys have changed");
+    }
+    note(&app.store, &app.keys.current(), &*app.clock).await?;
+    *app.watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    Ok(())
+}
+
+/// Sees that the database knows which keys there are.
+pub async fn note(store: &Store, keyring: &Keyring, clock: &dyn Clock) -> Result<(), Fault> {
+    store.note_keys(keyring.sets().map(name).collect(), clock.now()).await
+}
+
+fn name(set: &KeySet) -> KeyName {
+    KeyName { id: set.ratchet.id, kid: set.public.id().to_owned() }
+}
+
+/// Those that are retired.
+fn retired(records: &[KeyRecord]) -> Vec<KeyId> {
+    records.iter().filter(|key| key.retired_at.is_some()).map(|key| key.name.id).collect()
+}
+
+/// Runs `work`, which waits for the disk, where that holds nobody up.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Fault::internal("reading the keys").because(error))?
+}

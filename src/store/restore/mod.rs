@@ -1,0 +1,239 @@
+//! The database on its way back.
+//!
+//! What is restored is older than what clients hold. So in one transaction every session is ended,
+//! one-time tokens and mail that waits are removed, and the moment is noted before which access
+//! tokens were made that are refused: whoever comes back with a token from before signs in again, and
+//! is accused of nothing.
+//!
+//! All of that happens in a copy beside the database ([`stage`]), which then takes its place in one
+//! rename ([`exchange`]). Whenever this is broken off, the old database or the new one is there, whole.
+
+mod exchange;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::params;
+
+use self::exchange::{aside_is_free, exchange, failed, remove_with_parts};
+use super::audit::Event;
+use super::backup::Part;
+use super::check::{self, CheckError, Checked};
+use super::hold::Hold;
+use super::revocations::NOT_BEFORE;
+use super::schema::{self, OpenError, beside};
+use super::seal::{self, SealError};
+use super::writer::{self, Work};
+use crate::domain::session::{Client, EndReason};
+use crate::domain::time::Now;
+
+/// How many sessions are ended by one statement.
+const SOME: u32 = 10_000;
+
+/// What is restored.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Whether it must have the checksum of a backup. A database that another program has brought
+    /// back has none.
+    pub is_sealed: bool,
+    /// Whether the database of an earlier restore, that was put aside, may be written over.
+    pub may_replace_aside: bool,
+}
+
+/// What was restored.
+#[derive(Debug)]
+pub struct Restored {
+    /// How many users there are.
+    pub users: usize,
+    /// How many sessions were ended.
+    pub sessions: usize,
+    /// How many one-time tokens were voided.
+    pub one_time_tokens: usize,
+    /// How much mail was removed that waited or was given up.
+    pub mails: usize,
+    /// The schema of the backup, if it was older than this binary's.
+    pub migrated_from: Option<usize>,
+    /// Where the database is that was there before, if there was one.
+    pub aside: Option<PathBuf>,
+    /// What was found in it that should not be so, but keeps nobody from using it.
+    pub flaws: Vec<Checked>,
+}
+
+/// Why nothing was restored; the database that was there is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The backup is not whole.
+    #[error("cannot restore {}: {source}", .file.display())]
+    Backup {
+        /// The backup.
+        file: PathBuf,
+        /// What is the matter.
+        source: SealError,
+    },
+    /// The backup is no database, or another program's, or a newer version's.
+    #[error(transparent)]
+    Unfit(#[from] CheckError),
+    /// The database in the backup is damaged, however whole the backup is.
+    #[error("cannot restore {}: the database in it is damaged: {what}", .file.display())]
+    Damaged {
+        /// The backup.
+        file: PathBuf,
+        /// What was found first.
+        what: String,
+    },
+    /// Another restore has put a database aside that would be written over.
+    #[error(
+        "{} is there, the database that an earlier restore has replaced: move it away, or let it be \
+         replaced with --force", .0.display()
+    )]
+    AsideIsTaken(PathBuf),
+    /// Some program has the database open.
+    #[error(
+        "{} is in use: stop every program that has it open, such as another doorward command, the \
+         sqlite3 shell or Litestream", .0.display()
+    )]
+    InUse(PathBuf),
+    /// The new database cannot be prepared.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file cannot be moved or written.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
+}
+
+type Steps<'a> = &'a mut dyn FnMut(&'static str);
+
+/// Puts what `source` holds in the place of the database at `path`, which is in the directory of
+/// `hold`.
+pub fn restore(
+    _hold: &Hold,
+    path: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+) -> Result<Restored, RestoreError> {
+    in_steps(path, source, now, progress, &mut |_| {})
+}
+
+/// The same; `step` is told what has just been done, each time when the files have changed.
+fn in_steps(
+    path: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+    step: Steps<'_>,
+) -> Result<Restored, RestoreError> {
+    if !source.may_replace_aside {
+        aside_is_free(path)?;
+    }
+    let staged = beside(path, ".restoring");
+    remove_with_parts(&staged)?;
+    let made = stage(path, &staged, source, now, progress, step).and_then(|restored| {
+        let aside = exchange(path, &staged, step)?;
+        Ok(Restored { aside, ..restored })
+    });
+    if made.is_err() {
+        let _ = remove_with_parts(&staged);
+    }
+    made
+}
+
+/// Makes the new database, whole and synced, in one file beside the old one.
+fn stage(
+    path: &Path,
+    staged: &Path,
+    source: Source<'_>,
+    now: Now,
+    progress: &mut dyn FnMut(Part),
+    step: Steps<'_>,
+) -> Result<Restored, RestoreError> {
+    copy(staged, source, progress)?;
+    step("copied");
+    progress(Part::Checking);
+    let found = check::check_copy(staged, source.file)?;
+    let flaws: Vec<_> = found.checks.into_iter().filter(|check| !check.found.is_empty()).collect();
+    if let Some(damage) = flaws.iter().find(|check| check.is_damage) {
+        let what = damage.found.first().cloned().unwrap_or_default();
+        return Err(RestoreError::Damaged { file: source.file.to_owned(), what });
+    }
+    let migrated_from = (found.schema < schema::NEWEST).then_some(found.schema);
+
+    let connection = schema::prepare(staged)?;
+    step("migrated");
+    let refused = |error| RestoreError::from(OpenError::database(path, error));
+    let (sessions, one_time_tokens, mails, users) =
+        writer::alone(&connection, |work| settle(work, now)).map_err(refused)?;
+    step("settled");
+    schema::single_file(&connection).map_err(refused)?;
+    drop(connection);
+    let synced = File::open(staged).and_then(|file| file.sync_all());
+    synced.map_err(|source| failed("sync", staged, source))?;
+    step("staged");
+    Ok(Restored { users, sessions, one_time_tokens, mails, migrated_from, aside: None, flaws })
+}
+
+fn copy(
+    staged: &Path,
+    source: Source<'_>,
+    progress: &mut dyn FnMut(Part),
+) -> Result<(), RestoreError> {
+    let file = source.file;
+    let of_backup = |source| RestoreError::Backup { file: file.to_owned(), source };
+    let size = fs::metadata(file).map_err(|error| of_backup(SealError::Read(error)))?.len();
+    let mut sink = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(staged)
+        .map_err(|source| failed("make", staged, source))?;
+    let mut progress = |done| progress(Part::Copying(done, size));
+    let copied = if source.is_sealed {
+        seal::unseal(file, &mut sink, &mut progress)
+    } else {
+        check::is_single(file)?;
+        seal::copy(file, &mut sink, &mut progress)
+    };
+    copied.map_err(of_backup)
+}
+
+/// What is different after a restore. How many sessions, one-time tokens, mails and users there were.
+fn settle(work: &mut Work<'_>, now: Now) -> rusqlite::Result<(usize, usize, usize, usize)> {
+    let mut sessions = 0;
+    loop {
+        // SQLite keeps what a statement changes in memory until the statement is done.
+        let some = work.sql.execute(
+            "UPDATE sessions SET ended_at = ?1, end_reason = ?2
+             WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT ?3)",
+            params![now.wall.as_millis(), EndReason::Restore.as_str(), SOME],
+        )?;
+        sessions += some;
+        if some == 0 {
+            break;
+        }
+    }
+    let one_time_tokens = work.sql.execute("DELETE FROM one_time_tokens", [])?;
+    // Most of it was delivered after the backup was made, and the links in it are void.
+    let mails = work.sql.execute("DELETE FROM outbox", [])?;
+    work.sql.execute(
+        "INSERT INTO meta (name, value) VALUES (?1, ?2)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        params![NOT_BEFORE, now.wall.as_millis()],
+    )?;
+    work.audit(Event::Restored, None, None, &Client::default(), now)?;
+    let users: u32 = work.sql.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
+    Ok((sessions, one_time_tokens, mails, users as usize))
+}
+
+#[cfg(test)]
+mod tests;

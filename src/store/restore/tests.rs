@@ -1,0 +1,267 @@
+//! A restore is broken off after each of its steps, and what lies there then is opened.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::super::revocations::{Revocations, Standing};
+use super::*;
+use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
+use crate::domain::id::{Generation, SessionId, UserId};
+use crate::domain::time::Timestamp;
+
+const NOW: Now = Now {
+    wall: Timestamp::from_millis(1_800_000_000_000),
+    steady: Timestamp::from_millis(1_800_000_000_000),
+};
+
+/// A data directory, and a backup beside it that says something else.
+struct Scene {
+    place: TempDir,
+    /// Keeps a log beside the database, as a server does that was killed.
+    killed: Option<Connection>,
+}
+
+fn say(sql: &Connection, what: &str) {
+    sql.execute("INSERT INTO meta (name, value) VALUES (?1, 0)", [what]).unwrap();
+}
+
+impl Scene {
+    /// The database says `old` in its file, and `newest` in its log.
+    fn new() -> Self {
+        let place = tempfile::tempdir().unwrap();
+        let scene = Self { place, killed: None };
+        let backup = scene.backup();
+        drop(schema::prepare(&backup).map(|sql| {
+            say(&sql, "new");
+            schema::single_file(&sql).unwrap();
+        }));
+        let mut file = OpenOptions::new().read(true).write(true).open(&backup).unwrap();
+        seal::seal(&mut file, &mut |_| {}).unwrap();
+
+        let live = scene.place.path().join("live/doorward.db");
+        let sql = schema::prepare(&live).unwrap();
+        say(&sql, "old");
+        sql.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        say(&sql, "newest");
+        // As it lies there in the middle of its life.
+        copy_directory(&scene.place.path().join("live"), &scene.data());
+        drop(sql);
+        scene
+    }
+
+    fn data(&self) -> PathBuf {
+        self.place.path().join("data")
+    }
+
+    fn path(&self) -> PathBuf {
+        self.data().join("doorward.db")
+    }
+
+    fn backup(&self) -> PathBuf {
+        self.place.path().join("backup.db")
+    }
+
+    fn restore(&self, step: Steps<'_>) -> Result<Restored, RestoreError> {
+        restore_to(&self.path(), &self.backup(), step)
+    }
+}
+
+fn restore_to(path: &Path, backup: &Path, step: Steps<'_>) -> Result<Restored, RestoreError> {
+    let source = Source { file: backup, is_sealed: true, may_replace_aside: false };
+    in_steps(path, source, NOW, &mut |_| {}, step)
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+/// What the database at `path` says, whole as it must be.
+fn content(path: &Path) -> Vec<String> {
+    let sql = schema::prepare(path).unwrap();
+    let whole: String = sql.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(whole, "ok");
+    let mut rows = sql
+        .prepare("SELECT name FROM meta WHERE name IN ('old', 'newest', 'new') ORDER BY name")
+        .unwrap();
+    rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn whenever_it_is_broken_off_the_old_or_the_new_one_is_there() {
+    let scene = Scene::new();
+    let mut seen = Vec::new();
+    scene
+        .restore(&mut |step| {
+            let rest = tempfile::tempdir().unwrap();
+            copy_directory(&scene.data(), rest.path());
+            let path = rest.path().join("doorward.db");
+            let is_new = step == "in place";
+            let expected: &[&str] = if is_new { &["new"] } else { &["newest", "old"] };
+            assert_eq!(content(&path), expected, "after {step:?}");
+            if is_new {
+                assert_eq!(content(&schema::aside(&path)), ["newest", "old"], "what was there");
+            }
+            seen.push(step);
+        })
+        .unwrap();
+    assert_eq!(seen, ["copied", "migrated", "settled", "staged", "folded", "linked", "in place"]);
+    assert_eq!(content(&scene.path()), ["new"]);
+}
+
+/// Both names are those of one file then, and the database may have gone on.
+#[test]
+fn one_that_was_broken_off_can_be_done_again() {
+    let scene = Scene::new();
+    fs::hard_link(scene.path(), schema::aside(&scene.path())).unwrap();
+    fs::write(beside(&scene.path(), ".restoring"), "half").unwrap();
+    fs::write(beside(&scene.path(), ".restoring-wal"), "of it").unwrap();
+    scene.restore(&mut |_| {}).unwrap();
+    assert_eq!(content(&scene.path()), ["new"]);
+    assert_eq!(content(&schema::aside(&scene.path())), ["newest", "old"]);
+}
+
+/// SQLite cannot fold it: it goes aside as it is, with its log, and is out of the way for a moment.
+/// No start takes the empty place for a new installation, or the log for that of the new database.
+#[test]
+fn a_database_beyond_repair_gives_way_too() {
+    let scene = Scene::new();
+    let mut damaged = fs::read(scene.path()).unwrap();
+    damaged[..100].fill(0xff);
+    fs::write(scene.path(), &damaged).unwrap();
+    let log = fs::read(beside(&scene.path(), "-wal")).unwrap();
+    assert!(!log.is_empty());
+    let mut seen = Vec::new();
+    let restored = scene.restore(&mut |step| {
+        let rest = tempfile::tempdir().unwrap();
+        copy_directory(&scene.data(), rest.path());
+        let path = rest.path().join("doorward.db");
+        match step {
+            "in place" => assert_eq!(content(&path), ["new"]),
+            "put aside" | "part put aside" => {
+                let error = schema::prepare(&path).unwrap_err();
+                assert!(matches!(error, OpenError::Unfinished { .. }), "{step}: {error}");
+                restore_to(&path, &scene.backup(), &mut |_| {}).unwrap();
+                assert_eq!(content(&path), ["new"], "done again after {step:?}");
+                assert_eq!(fs::read(schema::aside(&path)).unwrap(), damaged);
+                assert_eq!(fs::read(beside(&schema::aside(&path), "-wal")).unwrap(), log);
+            }
+            _ => assert_eq!(fs::read(&path).unwrap(), damaged, "after {step:?}"),
+        }
+        seen.push(step);
+    });
+    let aside = restored.unwrap().aside.unwrap();
+    assert_eq!(
+        seen[4..],
+        ["folded", "put aside", "part put aside", "part put aside", "part put aside", "in place"]
+    );
+    assert_eq!(fs::read(&aside).unwrap(), damaged);
+    assert_eq!(fs::read(beside(&aside, "-wal")).unwrap(), log);
+    assert_eq!(content(&scene.path()), ["new"]);
+}
+
+#[test]
+fn nobody_else_may_have_it_open_and_nothing_is_written_over() {
+    let mut scene = Scene::new();
+    scene.killed = Some(schema::reopen(&scene.path()).unwrap());
+    let count = |sql: &Connection| sql.query_row("SELECT count(*) FROM meta", [], |row| row.get(0));
+    let before: i64 = count(scene.killed.as_ref().unwrap()).unwrap();
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::InUse(_)), "{error}");
+    assert_eq!(count(scene.killed.as_ref().unwrap()), Ok(before));
+    scene.killed = None;
+    assert_eq!(content(&scene.path()), ["newest", "old"]);
+    assert!(!beside(&scene.path(), ".restoring").exists(), "nothing is left behind");
+
+    scene.restore(&mut |_| {}).unwrap();
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::AsideIsTaken(_)), "{error}");
+    assert_eq!(content(&schema::aside(&scene.path())), ["newest", "old"]);
+}
+
+/// A backup of each schema there ever was.
+#[test]
+fn older_schemas_are_brought_up_to_date() {
+    for version in 1..schema::NEWEST {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("backup.db");
+        let model = schema::model(version).unwrap();
+        model.pragma_update(None, "application_id", 0x446f_6f72).unwrap();
+        model.execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
+        let mut sealed = OpenOptions::new().read(true).write(true).open(&file).unwrap();
+        seal::seal(&mut sealed, &mut |_| {}).unwrap();
+        let checks = check::check_file(&file, true, &mut |_| {}).unwrap();
+        assert!(checks.iter().all(|check| check.found.is_empty()), "{version}: {checks:#?}");
+        let path = place.path().join("doorward.db");
+        let restored = restore_to(&path, &file, &mut |_| {}).unwrap();
+        assert_eq!(restored.migrated_from, Some(version));
+        let found: usize = schema::check_owner(&schema::look(&path).unwrap(), &path).unwrap();
+        assert_eq!(found, schema::NEWEST);
+    }
+}
+
+/// More than one statement ends.
+#[test]
+fn every_session_of_many_is_ended() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("copy.db");
+    let sql = schema::prepare(&file).unwrap();
+    sql.execute_batch(
+        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1);
+         WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 25000)
+         INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
+             rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
+         SELECT CAST(format('%016d', n) AS BLOB), zeroblob(16), 1, 1, zeroblob(32), zeroblob(32),
+             zeroblob(33), 1, 2, 3, 1, '', '' FROM some",
+    )
+    .unwrap();
+    schema::single_file(&sql).unwrap();
+    drop(sql);
+    let path = place.path().join("doorward.db");
+    let source = Source { file: &file, is_sealed: false, may_replace_aside: false };
+    let restored = in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap();
+    assert_eq!((restored.users, restored.sessions), (1, 25_000));
+    let live = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
+    let live = schema::look(&path).unwrap().query_row(live, [], |row| row.get(0));
+    assert_eq!(live, Ok(0));
+}
+
+/// Access tokens are told by the time in them. A clock that was ahead at the restore must not keep
+/// everybody out until it is reached.
+#[test]
+fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_showed() {
+    let scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let sql = schema::prepare(&scene.path()).unwrap();
+    let second = Duration::from_secs(1);
+    let token = |iat: Timestamp| AccessClaims {
+        iss: String::new(),
+        aud: String::new(),
+        sub: UserId::default(),
+        sid: SessionId::default(),
+        generation: Generation::FIRST,
+        identity: Identity { email: String::new(), role: Role::User, is_verified: false },
+        typ: AccessTokenType::Access,
+        iat,
+        nbf: iat,
+        exp: iat.plus(second),
+    };
+    let standings = |start: Timestamp, tokens: [Timestamp; 3]| {
+        let now = Now { wall: start, steady: start };
+        let revocations = Revocations::load(&sql, second, now).unwrap();
+        tokens.map(|iat| revocations.standing(&token(iat)))
+    };
+    let (at, early) = (NOW.wall, NOW.wall.minus(3600 * second));
+    let later = Timestamp::from_millis(at.as_millis() + 1);
+    let (ended, good) = (Standing::Ended, Standing::Good);
+    assert_eq!(standings(at.plus(second), [early, at, later]), [ended, ended, good]);
+    assert_eq!(
+        standings(early, [early.minus(second), early, early.plus(second)]),
+        [ended, ended, good]
+    );
+}
