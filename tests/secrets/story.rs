@@ -45,23 +45,26 @@ impl House {
         core
     }
 
-    /// The one key, whose text, bytes and descendants are secrets.
+    /// The active key. Of each the text, the bytes and the descendants are secrets.
     pub(crate) fn root(&mut self) -> Root {
         let files = fs::read_dir(self.path().join("data/keys")).unwrap();
-        let [file] = &files.map(|file| file.unwrap().path()).collect::<Vec<_>>()[..] else {
-            panic!()
-        };
-        let line = fs::read_to_string(file).unwrap();
-        let text = line.trim().strip_prefix("k4.local.").unwrap();
-        let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
-        self.secret(Kind::Key, text.as_bytes());
-        self.secret(Kind::Key, &bytes);
-        for context in CONTEXTS {
-            let key = blake3::derive_key(context, &bytes);
-            self.secret(Kind::Key, &key);
-            self.secret(Kind::Key, URL_SAFE_NO_PAD.encode(key).as_bytes());
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        let mut active = None;
+        for file in files {
+            let line = fs::read_to_string(file).unwrap();
+            let text = line.trim().strip_prefix("k4.local.").unwrap();
+            self.secret(Kind::Key, text.as_bytes());
+            let bytes = URL_SAFE_NO_PAD.decode(text).unwrap();
+            self.secret(Kind::Key, &bytes);
+            for context in CONTEXTS {
+                let key = blake3::derive_key(context, &bytes);
+                self.secret(Kind::Key, &key);
+                self.secret(Kind::Key, URL_SAFE_NO_PAD.encode(key).as_bytes());
+            }
+            active = Root::parse(line.trim());
         }
-        Root::parse(line.trim()).unwrap()
+        active.unwrap()
     }
 
     /// What is stored of the passwords.
@@ -266,6 +269,7 @@ fn play(house: &mut House, format: &'static str, boss: &str) {
         "was delivered"
     });
     strays::commands(house, &email);
+    house.root();
     house.learn_hashes();
     // While the log is there, and when it is gone.
     house.note_files();

@@ -91,6 +91,9 @@ pub(crate) fn commands(house: &mut House, email: &str) {
     let printed = house.run("user invite dan@example.com --print-link", None);
     let token = printed.split("token=").nth(1).unwrap().trim();
     house.secret(Kind::OneTime, token.split_once('.').unwrap().1.as_bytes());
+    house.run(&format!("backup backup.{email}.db"), None);
+    house.run("check", None);
+    house.run("keys rotate", None);
     for line in [
         "config",
         "config --json",

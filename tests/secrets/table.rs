@@ -6,7 +6,7 @@ use crate::canary::{Canary, Kind, Search};
 
 /// The places that may hold a kind of secret, by the beginning of their name, and why. Besides, an
 /// answer may hold the tokens that it hands out.
-const MAY_HOLD: [(Kind, &str, &str); 8] = [
+const MAY_HOLD: [(Kind, &str, &str); 9] = [
     (Kind::Key, "file data/keys/", "where keys are kept"),
     (Kind::OneTime, "file data/mail/", "the letter with the link"),
     (Kind::OneTime, "output of user invite dan@example.com --print-link", "asked for"),
@@ -17,6 +17,7 @@ const MAY_HOLD: [(Kind, &str, &str); 8] = [
         "an argument, which everybody on the machine can read",
     ),
     (Kind::Hash, "file data/doorward.db", "what passwords are checked with"),
+    (Kind::Hash, "file backup.", "a backup"),
     (Kind::Hash, "file users.jsonl", "the import"),
     (Kind::Hash, "file export.jsonl", "the export"),
 ];
