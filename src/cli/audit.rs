@@ -100,16 +100,17 @@ async fn list(
             who(event.actor),
             or_dash(Some(&event.client.ip).filter(|ip| !ip.is_empty())),
             or_dash(Some(device_name(&event.client.user_agent)).filter(|name| !name.is_empty())),
-            or_dash(
-                event
-                    .detail
-                    .and_then(|Detail { role }| role)
-                    .map(|role| format!("role {}", role.as_str())),
-            ),
+            or_dash(event.detail.map(in_words)),
         ]
     });
     let headings = ["Time", "Event", "User", "Actor", "Address", "Device", "Detail"];
     Ok(output::table(headings, rows))
+}
+
+fn in_words(Detail { role, invitation }: Detail) -> String {
+    let role = role.map(|role| format!("role {}", role.as_str()));
+    let invitation = invitation.map(|id| format!("invitation {id}"));
+    role.into_iter().chain(invitation).collect::<Vec<_>>().join(", ")
 }
 
 /// The addresses of those who are in it and not deleted.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::writer::Work;
 use crate::domain::claims::Role;
-use crate::domain::id::{SessionId, UserId};
+use crate::domain::id::{OneTimeId, SessionId, UserId};
 use crate::domain::session::{Client, EndReason};
 use crate::domain::time::Now;
 
@@ -180,17 +180,25 @@ pub struct Detail {
     /// The role that the account was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// The invitation that it is about, or that the account was made by.
+    #[serde(default, rename = "invitationId", skip_serializing_if = "Option::is_none")]
+    pub invitation: Option<OneTimeId>,
 }
 
 impl Detail {
     /// The role that an account was given.
     pub(super) const fn role(role: Role) -> Self {
-        Self { role: Some(role) }
+        Self { role: Some(role), invitation: None }
     }
 
     /// Of an account that was made: nothing, if it is one like most.
     pub(super) fn of_new(role: Role) -> Self {
-        Self { role: Some(role).filter(|role| *role != Role::default()) }
+        Self { role: Some(role).filter(|role| *role != Role::default()), invitation: None }
+    }
+
+    /// Of, or by, an invitation.
+    pub(super) const fn invitation(id: OneTimeId, role: Role) -> Self {
+        Self { role: Some(role), invitation: Some(id) }
     }
 
     /// From the database. What a newer version has written there is not known here.
@@ -237,18 +245,17 @@ impl Work<'_> {
         self.record(&Entry { event, user, actor, session, client, detail }, now)
     }
 
-    /// Records `event` of an account, by whoever did it, and more about it.
+    /// Records `event`, by whoever did it, and more about it.
     pub(super) fn audit_in_detail(
         &self,
         event: Event,
         detail: Detail,
         by: &By,
-        user: UserId,
+        user: Option<UserId>,
         now: Now,
     ) -> rusqlite::Result<()> {
-        let (actor, client) = (by.actor.filter(|actor| user != *actor), &by.client);
-        let entry = Entry { event, user: Some(user), actor, session: None, client, detail };
-        self.record(&entry, now)
+        let (actor, client) = (by.actor.filter(|actor| user != Some(*actor)), &by.client);
+        self.record(&Entry { event, user, actor, session: None, client, detail }, now)
     }
 
     fn record(&self, entry: &Entry<'_>, now: Now) -> rusqlite::Result<()> {

@@ -72,7 +72,13 @@ fn import(work: &Work<'_>, account: &Account, now: Now) -> rusqlite::Result<Opti
     if inserted == 0 {
         return in_the_way(work.sql, &user.email, Some(user.id));
     }
-    work.audit_in_detail(Event::Imported, Detail::of_new(user.role), &By::default(), user.id, now)?;
+    work.audit_in_detail(
+        Event::Imported,
+        Detail::of_new(user.role),
+        &By::default(),
+        Some(user.id),
+        now,
+    )?;
     Ok(None)
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-use super::audit::{By, Event};
+use super::audit::{By, Detail, Event};
 use super::directory::Page;
 use super::sessions::{self, NewSession, Started};
 use super::users::{self, NewUser};
@@ -82,7 +82,8 @@ impl Store {
                 .execute([email.as_str()])?;
             work.issue(*id, Purpose::AcceptInvitation, None, email, now)?;
             insert(work, &invitation)?;
-            work.audit_by(Event::Invited, &by, None, None, now)?;
+            let detail = Detail::invitation(*id, invitation.role);
+            work.audit_in_detail(Event::Invited, detail, &by, None, now)?;
             if is_mailed {
                 let about = About::Invitation { token: *id };
                 work.send(&Mail { to: email.clone(), about }, now)?;
@@ -130,12 +131,11 @@ impl Store {
     /// Takes an invitation back. Whether there was one.
     pub async fn revoke_invitation(&self, id: OneTimeId, by: By, now: Now) -> Result<bool, Fault> {
         self.write(move |work| {
-            let found = find(work, id, now)?.is_some();
-            if found {
-                forget(work, id)?;
-                work.audit_by(Event::InvitationRevoked, &by, None, None, now)?;
-            }
-            Ok(found)
+            let Some(invitation) = find(work, id, now)? else { return Ok(false) };
+            forget(work, id)?;
+            let detail = Detail::invitation(id, invitation.role);
+            work.audit_in_detail(Event::InvitationRevoked, detail, &by, None, now)?;
+            Ok(true)
         })
         .await
     }
@@ -156,7 +156,8 @@ impl Store {
                 return Ok(Accepted::Invalid);
             };
             let new = NewUser { id: user, email, password_hash, role, is_verified: true };
-            let Some(user) = users::insert(work, &new, &session.client.clone().into(), now)? else {
+            let (detail, by) = (Detail::invitation(id, role), session.client.clone().into());
+            let Some(user) = users::insert_in_detail(work, &new, detail, &by, now)? else {
                 return Ok(Accepted::EmailTaken);
             };
             forget(work, id)?;
@@ -201,6 +202,17 @@ pub(super) fn backs(sql: &Connection, id: OneTimeId, now: Now) -> rusqlite::Resu
         ")"
     ))?
     .query_row(params![now.wall.as_millis(), id.0], |row| row.get(0))
+}
+
+/// What somebody who may not invite any more has left. Nobody gets it back with the role.
+pub(super) fn forget_those_of(work: &Work<'_>, host: UserId) -> rusqlite::Result<()> {
+    work.sql
+        .prepare_cached(
+            "DELETE FROM one_time_tokens
+             WHERE id IN (SELECT id FROM invitations WHERE invited_by = ?1)",
+        )?
+        .execute([host.0])
+        .map(|_| ())
 }
 
 /// The invitation goes with its token.

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::Store;
 use super::audit::{By, Detail, Event};
 use super::directory::{self, Changed};
+use super::invitations;
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
 use super::writer::Work;
@@ -210,9 +211,21 @@ impl Store {
     }
 }
 
+/// Makes an account. `None` when the address belongs to one already.
 pub(super) fn insert(
     work: &Work<'_>,
     new: &NewUser,
+    by: &By,
+    now: Now,
+) -> rusqlite::Result<Option<User>> {
+    insert_in_detail(work, new, Detail::of_new(new.role), by, now)
+}
+
+/// The same, with what there is to say of it in the audit trail.
+pub(super) fn insert_in_detail(
+    work: &Work<'_>,
+    new: &NewUser,
+    detail: Detail,
     by: &By,
     now: Now,
 ) -> rusqlite::Result<Option<User>> {
@@ -233,7 +246,7 @@ pub(super) fn insert(
     if inserted == 0 {
         return Ok(None);
     }
-    work.audit_in_detail(Event::Registered, Detail::of_new(new.role), by, new.id, now)?;
+    work.audit_in_detail(Event::Registered, detail, by, Some(new.id), now)?;
     by_id(work.sql, new.id).map(|account| Some(account.user))
 }
 
@@ -273,6 +286,9 @@ pub(super) fn apply(
         sessions::end(work, Which::AllOf(user.id), reason, now)?;
         work.void_one_time_tokens(user.id)?;
     }
+    if change.unseats() {
+        invitations::forget_those_of(work, user.id)?;
+    }
     match set {
         Some((column, value)) => work.sql.execute(
             &format!("UPDATE users SET {column} = ?2, updated_at = ?3 WHERE id = ?1"),
@@ -293,7 +309,7 @@ pub(super) fn apply(
         UserChange::Role(role) => Detail::role(*role),
         _ => Detail::default(),
     };
-    work.audit_in_detail(event, detail, by, user.id, now)
+    work.audit_in_detail(event, detail, by, Some(user.id), now)
 }
 
 /// Stores a hash of the same password at other costs; nothing else changes.

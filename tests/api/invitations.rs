@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::harness::{Answer, Call, DAY, NOBODY, PASSWORD, Program, TestApp};
 
 const ROOT: &str = "root@example.com";
+const EVE: &str = "eve@example.com";
 const BEN: &str = "ben@example.com";
 const INVITATIONS: &str = "/api/admin/invitations";
 const ACCEPT: &str = "/api/auth/accept-invitation";
@@ -143,12 +144,19 @@ async fn an_invitation_is_replaced_taken_back_or_expires() {
 async fn an_invitation_is_as_good_as_who_made_it() {
     for change in [UserChange::Role(Role::User), UserChange::Disable, UserChange::Delete] {
         let app = invite_only().await;
-        let (root, eve) = (admin(&app, ROOT).await, admin(&app, "eve@example.com").await);
+        let (root, eve) = (admin(&app, ROOT).await, admin(&app, EVE).await);
         let body = json!({ "email": "eve2@example.com", "role": "admin" });
         let made = eve.call("POST", INVITATIONS).json(body).await.status(201);
-        app.operator("eve@example.com", change.clone()).await;
+        app.operator(EVE, change.clone()).await;
         is_invalid(&accept(&app, &token(&app, &made)).await);
         assert_eq!(listed(&root).await, NONE);
+        if !matches!(change, UserChange::Delete) {
+            // Nor does it come back with the role.
+            app.operator(EVE, UserChange::Enable).await;
+            app.operator(EVE, UserChange::Role(Role::Admin)).await;
+            is_invalid(&accept(&app, &token(&app, &made)).await);
+            assert_eq!(listed(&root).await, NONE);
+        }
     }
 }
 
@@ -220,4 +228,23 @@ async fn the_sweep_takes_what_has_expired() {
     app.clock.advance(WEEK + WEEK);
     assert_eq!(app.app().store.sweep_one_time_tokens(app.now()).await.unwrap(), 1);
     assert_eq!((count("invitations"), count("one_time_tokens")), (0, 0));
+}
+
+/// Who has made whom an administrator can be told when the invitation is gone.
+#[tokio::test]
+async fn the_trail_joins_an_invitation_and_the_account_that_came_of_it() {
+    let app = invite_only().await;
+    let root = admin(&app, ROOT).await;
+    let body = json!({ "email": BEN, "role": "admin" });
+    let made = root.call("POST", INVITATIONS).json(body).await.status(201);
+    let ben = accept(&app, &token(&app, &made)).await.status(201);
+    let path = "/api/admin/events?event=";
+    let of = async |event: &str| {
+        root.call("GET", &format!("{path}{event}")).await.ok()["events"][0].clone()
+    };
+    let (invited, registered) = (of("invited").await, of("registered").await);
+    let detail = json!({ "role": "admin", "invitationId": made["id"] });
+    assert_eq!((&invited["detail"], &registered["detail"]), (&detail, &detail));
+    assert_eq!(invited["actorId"], root.me().await.ok()["id"]);
+    assert_eq!(registered["userId"], ben["user"]["id"]);
 }

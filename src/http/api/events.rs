@@ -26,20 +26,24 @@ codes! {
 #[oai(example, rename_all = "camelCase")]
 pub(super) struct EventDetail {
     /// Of `role_changed`: the role that the account was given. Of `registered` and `imported` it is there
-    /// when the account was not made an ordinary one.
+    /// when the account was not made an ordinary one; of `invited` it is that of the account to be.
     #[oai(skip_serializing_if_is_none)]
     role: Option<Role>,
+    /// Of `invited` and `invitation_revoked`: the invitation. Of `registered`: the one that the account
+    /// was made by.
+    #[oai(skip_serializing_if_is_none)]
+    invitation_id: Option<Uuid>,
 }
 
 impl From<Detail> for EventDetail {
     fn from(detail: Detail) -> Self {
-        Self { role: detail.role.map(Role::from) }
+        Self { role: detail.role.map(Role::from), invitation_id: detail.invitation.map(|id| id.0) }
     }
 }
 
 impl Example for EventDetail {
     fn example() -> Self {
-        Self { role: Some(Role::Admin) }
+        Self { role: Some(Role::Admin), invitation_id: None }
     }
 }
 
