@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::Store;
 use super::audit::{By, Detail, Event};
 use super::directory::{self, Changed};
+use super::one_time;
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
 use super::writer::Work;
@@ -210,12 +211,16 @@ impl Store {
     }
 }
 
+/// Makes an account. `None` when the address belongs to one already, or to one that can take it back.
 pub(super) fn insert(
     work: &Work<'_>,
     new: &NewUser,
     by: &By,
     now: Now,
 ) -> rusqlite::Result<Option<User>> {
+    if one_time::holder(work.sql, &new.email, None, now)?.is_some() {
+        return Ok(None);
+    }
     let inserted = work
         .sql
         .prepare_cached(

@@ -47,5 +47,6 @@ mod rotation;
 mod sessions;
 mod throttles;
 mod tokens;
+mod undo;
 mod upgrade;
 mod walk;

@@ -20,7 +20,7 @@ pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Fail
     let hasher = data.hasher()?;
     match accounts::add_user(&data.store, &hasher, &data.clock, &data.entropy, account).await? {
         Some(user) => Ok(format!("{email} is added as {}, id {}\n", user.role.as_str(), user.id)),
-        None => Err(taken(&email)),
+        None => Err(held(&email)),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn invite(
     let keys = print_link.then(|| keys::load(&data.config)).transpose()?;
     let invited =
         accounts::invite(&data.store, &data.clock, &data.entropy, email.clone(), role, !print_link);
-    let invitation = invited.await?.ok_or_else(|| taken(&email))?;
+    let invitation = invited.await?.ok_or_else(|| held(&email))?;
     let Some(keys) = keys else {
         let (role, until) = (role.as_str(), invitation.expires_at);
         return Ok(format!("{email} is invited as {role}; the link is good until {until}\n"));
@@ -60,6 +60,14 @@ pub(super) async fn is_free(data: &Data, email: &Email) -> Result<(), Failure> {
 
 fn taken(email: &Email) -> Failure {
     Failure::failed(format!("{email} has an account already"))
+}
+
+/// The same, and what else it may be when the users do not show it.
+fn held(email: &Email) -> Failure {
+    Failure::failed(format!(
+        "{email} has an account already, or is kept for the one that had it: a change of address can \
+         be undone for a week"
+    ))
 }
 
 pub(super) async fn list(
