@@ -103,14 +103,14 @@ impl Work<'_> {
     pub(super) fn void_after_undo(
         &mut self,
         user: UserId,
-        used: OneTimeId,
+        undone: OneTimeId,
     ) -> rusqlite::Result<()> {
         self.void_one_time_tokens(user)?;
         self.sql
             .prepare_cached(
                 "DELETE FROM one_time_tokens WHERE user_id = ?1 AND purpose = ?2 AND id > ?3",
             )?
-            .execute(params![user.0, Purpose::UndoEmailChange.as_str(), used.0])
+            .execute(params![user.0, Purpose::UndoEmailChange.as_str(), undone.0])
             .map(|_| ())
     }
 
