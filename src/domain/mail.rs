@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Email;
 #[cfg(doc)]
 use super::device::known_device_name;
-use super::id::OneTimeId;
+use super::id::{OneTimeId, UserId};
 use super::time::Timestamp;
 
 /// A mail to be sent. It holds no secret: the link of a one-time token is made from the token's id
@@ -53,8 +53,10 @@ pub enum About {
     EmailChanged {
         /// The new address.
         to: String,
-        /// What the link holds.
-        undo: OneTimeId,
+        /// What the link holds. `None` when the old address was not verified: it may be anybody's.
+        undo: Option<OneTimeId>,
+        /// Whose address it was. `None` in mail from before it was said.
+        account: Option<UserId>,
     },
     /// A sign-in from a device, or a place, that was not seen before.
     NewDevice {
@@ -87,14 +89,14 @@ impl About {
         matches!(self, Self::NewDevice { .. } | Self::RefreshTokenReused { .. })
     }
 
-    /// The token of the one-time link without which the mail is of no use.
+    /// The token of the one-time link in the mail.
     pub const fn link(&self) -> Option<OneTimeId> {
         match self {
             Self::VerifyEmail { token }
             | Self::ResetPassword { token }
             | Self::Invitation { token }
-            | Self::ConfirmEmailChange { token }
-            | Self::EmailChanged { undo: token, .. } => Some(*token),
+            | Self::ConfirmEmailChange { token } => Some(*token),
+            Self::EmailChanged { undo, .. } => *undo,
             Self::AlreadyRegistered
             | Self::PasswordChanged
             | Self::NewDevice { .. }
@@ -183,6 +185,16 @@ mod tests {
         // The clock was set back.
         let next = after_failure(1, POSTED, POSTED.minus(PATIENCE), 0);
         assert!(matches!(next, AfterFailure::Retry(_)));
+    }
+
+    /// Mail that waits while a newer Doorward is put in its place.
+    #[test]
+    fn a_change_of_address_is_read_in_its_older_form() {
+        let undo = OneTimeId(uuid::Uuid::from_u128(7));
+        let json = format!(r#"{{"about":"email_changed","to":"b@example.com","undo":"{undo}"}}"#);
+        let about: About = serde_json::from_str(&json).unwrap();
+        let to = "b@example.com".to_owned();
+        assert_eq!(about, About::EmailChanged { to, undo: Some(undo), account: None });
     }
 
     /// What is written to the outbox names a one-time token by its id, which is no secret.

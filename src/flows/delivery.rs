@@ -2,7 +2,7 @@
 //!
 //! At least once: a mail is removed when it has been delivered and not before, so that a crash in
 //! between delivers it again, with the same `Message-ID`. A mail whose link is not good any more is of no
-//! use to anybody, and is removed in place of that.
+//! use to anybody, and is removed in place of that; unless it tells of a change that stands.
 
 use crate::app::App;
 use crate::clock::random;
@@ -45,12 +45,15 @@ impl Delivery {
     pub async fn next(&mut self, app: &App) -> Result<Progress, Fault> {
         self.record(app).await?;
         let now = app.clock.now();
-        let Some(outgoing) = app.store.due_mail(now).await? else { return Ok(Progress::Idle) };
+        let Some(mut outgoing) = app.store.due_mail(now).await? else { return Ok(Progress::Idle) };
         if let Some(link) = outgoing.about.as_ref().and_then(About::link)
             && !app.store.is_link_good(link, now).await?
         {
-            self.settle(app, &outgoing, Outcome::Dropped).await?;
-            return Ok(Progress::Next);
+            let Some(news) = news(app, &outgoing).await? else {
+                self.settle(app, &outgoing, Outcome::Dropped).await?;
+                return Ok(Progress::Next);
+            };
+            outgoing.about = Some(news);
         }
         let chance = u16::from_le_bytes(random(&*app.entropy)?);
         let delivered = deliver(app, &outgoing).await;
@@ -91,6 +94,15 @@ impl Delivery {
         self.unrecorded = None;
         Ok(())
     }
+}
+
+/// What is left to tell of when the link is dead: that an account has another address, while the
+/// recipient has not got it back. Whoever lost it to a thief has to hear of that.
+async fn news(app: &App, outgoing: &Outgoing) -> Result<Option<About>, Fault> {
+    let Some(About::EmailChanged { to, account, .. }) = &outgoing.about else { return Ok(None) };
+    let is_back = app.store.has_address(*account, outgoing.to.clone()).await?;
+    let news = About::EmailChanged { to: to.clone(), undo: None, account: *account };
+    Ok((!is_back).then_some(news))
 }
 
 async fn deliver(app: &App, outgoing: &Outgoing) -> Result<(), Undelivered> {

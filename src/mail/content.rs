@@ -55,7 +55,7 @@ pub(super) fn content(
         About::PasswordChanged => pen.password_changed(),
         About::Invitation { token } => pen.invitation(*token),
         About::ConfirmEmailChange { token } => pen.confirm_email_change(*token),
-        About::EmailChanged { to, undo } => pen.email_changed(to, *undo),
+        About::EmailChanged { to, undo, .. } => pen.email_changed(to, *undo),
         About::NewDevice { device, ip, at } => pen.new_device(device, ip, *at),
         About::RefreshTokenReused { device, ip, at } => pen.refresh_token_reused(device, ip, *at),
         About::AccountDeleted => pen.account_deleted(),
@@ -100,7 +100,8 @@ impl Pen<'_> {
         let why = format!(
             "Somebody, most likely you, has tried to register at {} with this address, which has an \
              account already. Sign in with the password of that account. If you have forgotten it, \
-             you can choose another one there.",
+             you can choose another one there. If that account was given another address lately, this \
+             one is kept for it, for a week after the change.",
             self.site
         );
         let link = Block::Link { label: "Sign in", url: self.home.to_owned() };
@@ -135,15 +136,21 @@ impl Pen<'_> {
             self.site
         );
         let link = self.link("Use this address", pages::CONFIRM_EMAIL, token);
-        ("Confirm your new e-mail address", vec![text(why), link, text(ONCE), text(NOT_YOU)])
+        let not_you = "Do it only if you asked for this yourself: otherwise an account of somebody else \
+                       gets your address. If this was not you, do not open it.";
+        ("Confirm your new e-mail address", vec![text(why), link, text(ONCE), text(not_you)])
     }
 
-    fn email_changed(&self, to: &str, undo: OneTimeId) -> Said {
+    fn email_changed(&self, to: &str, undo: Option<OneTimeId>) -> Said {
         let what = format!("Your account at {} has another e-mail address now:", self.site);
         let facts = Block::Facts(vec![("New address", shown(to))]);
-        let not_you = format!("{SOMEBODY_ELSE} Undo it:");
-        let link = self.link("Undo the change", pages::UNDO_EMAIL_CHANGE, undo);
-        let blocks = vec![text(what), facts, text(not_you), link, text(ONCE)];
+        let mut blocks = vec![text(what), facts];
+        if let Some(undo) = undo {
+            let link = self.link("Undo the change", pages::UNDO_EMAIL_CHANGE, undo);
+            blocks.extend([text(format!("{SOMEBODY_ELSE} Undo it:")), link, text(ONCE)]);
+        } else {
+            blocks.push(text(format!("{SOMEBODY_ELSE} Write to who runs {}.", self.site)));
+        }
         ("Your e-mail address was changed", blocks)
     }
 

@@ -37,7 +37,7 @@ fn all() -> Vec<(About, Option<&'static str>)> {
         (About::Invitation { token: ID }, Some("/account/accept-invitation")),
         (About::ConfirmEmailChange { token: ID }, Some("/account/confirm-email")),
         (
-            About::EmailChanged { to: "new@example.org".to_owned(), undo: ID },
+            About::EmailChanged { to: "new@example.org".to_owned(), undo: Some(ID), account: None },
             Some("/account/undo-email-change"),
         ),
         (device(&tablet, &ip), None),
@@ -118,7 +118,8 @@ fn what_happened_is_told_with_device_address_and_time() {
 #[test]
 fn what_others_choose_is_only_text() {
     let evil = "<img src=x>\"'&\r\nBcc: b@example.com\r\n\r\n<b>";
-    for about in [device(evil, evil), About::EmailChanged { to: evil.to_owned(), undo: ID }] {
+    let changed = |undo| About::EmailChanged { to: evil.to_owned(), undo, account: None };
+    for about in [device(evil, evil), changed(Some(ID)), changed(None)] {
         let letter = letter(about);
         let escaped = "&lt;img src=x&gt;&quot;&#39;&amp;Bcc: b@example.com&lt;b&gt;";
         assert!(letter.html.contains(escaped), "{}", letter.html);

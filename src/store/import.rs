@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::audit::{By, Detail, Event};
+use super::one_time;
 use super::users::{self, Account};
 use super::writer::Work;
 use crate::domain::account::Email;
@@ -14,7 +15,8 @@ use crate::fault::Fault;
 
 impl Store {
     /// Makes the accounts whose address and id are free, all of them or, after a fault, none. For
-    /// each of the others, in its place, the account that was there before.
+    /// each of the others, in its place, the account that was there before. An address is not free
+    /// while an account that had it can take it back.
     pub async fn import_users(
         &self,
         batch: Vec<Account>,
@@ -28,9 +30,12 @@ impl Store {
     pub async fn find_in_the_way(
         &self,
         batch: Vec<(Email, Option<UserId>)>,
+        now: Now,
     ) -> Result<Vec<Option<Account>>, Fault> {
-        self.read(move |sql| batch.iter().map(|(email, id)| in_the_way(sql, email, *id)).collect())
-            .await
+        self.read(move |sql| {
+            batch.iter().map(|(email, id)| in_the_way(sql, email, *id, now)).collect()
+        })
+        .await
     }
 
     /// The accounts after an id, by id, at most `limit` of them.
@@ -52,6 +57,9 @@ impl Store {
 
 fn import(work: &Work<'_>, account: &Account, now: Now) -> rusqlite::Result<Option<Account>> {
     let Account { user, password_hash } = account;
+    if one_time::holder(work.sql, &user.email, None, now)?.is_some() {
+        return in_the_way(work.sql, &user.email, Some(user.id), now);
+    }
     let inserted = work
         .sql
         .prepare_cached(
@@ -70,7 +78,7 @@ fn import(work: &Work<'_>, account: &Account, now: Now) -> rusqlite::Result<Opti
             user.updated_at.as_millis(),
         ])?;
     if inserted == 0 {
-        return in_the_way(work.sql, &user.email, Some(user.id));
+        return in_the_way(work.sql, &user.email, Some(user.id), now);
     }
     work.audit_in_detail(
         Event::Imported,
@@ -82,14 +90,16 @@ fn import(work: &Work<'_>, account: &Account, now: Now) -> rusqlite::Result<Opti
     Ok(None)
 }
 
-/// The account that has the address, or else the one that has the id.
+/// The account that has the address, or else the one that can take it back, or that has the id.
 fn in_the_way(
     sql: &Connection,
     email: &Email,
     id: Option<UserId>,
+    now: Now,
 ) -> rusqlite::Result<Option<Account>> {
     if let Some(account) = users::by_email(sql, email).optional()? {
         return Ok(Some(account));
     }
+    let id = one_time::holder(sql, email, None, now)?.or(id);
     id.map_or(Ok(None), |id| users::by_id(sql, id).optional())
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::audit::{By, Detail, Event};
 use super::directory::Page;
+use super::one_time;
 use super::sessions::{self, NewSession, Started};
 use super::users::{self, NewUser};
 use super::{Store, Work};
@@ -60,8 +61,8 @@ macro_rules! select {
 
 impl Store {
     /// Invites somebody, with the role of an account to be. An older invitation of the same address
-    /// is replaced; the last one counts. `None` when the address has an account. With `is_mailed`
-    /// the link is sent there.
+    /// is replaced; the last one counts. `None` when the address has an account, or had one that
+    /// can take it back. With `is_mailed` the link is sent there.
     pub async fn invite(
         &self,
         invitation: Invitation,
@@ -71,7 +72,8 @@ impl Store {
     ) -> Result<Option<Invitation>, Fault> {
         self.write(move |work| {
             let Invitation { id, email, .. } = &invitation;
-            if users::by_email(work.sql, email).optional()?.is_some() {
+            let is_held = one_time::holder(work.sql, email, None, now)?.is_some();
+            if is_held || users::by_email(work.sql, email).optional()?.is_some() {
                 return Ok(None);
             }
             work.sql

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::writer::Work;
 use super::{Store, invitations, one_time};
 use crate::domain::account::Email;
-use crate::domain::id::OneTimeId;
+use crate::domain::id::{OneTimeId, UserId};
 use crate::domain::mail::{About, AfterFailure, LONGEST_WAIT, Mail, MailId};
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
@@ -137,6 +137,17 @@ impl Store {
     pub async fn is_link_good(&self, id: OneTimeId, now: Now) -> Result<bool, Fault> {
         self.read(move |sql| {
             Ok(one_time::is_there(sql, id, now)? && invitations::backs(sql, id, now)?)
+        })
+        .await
+    }
+
+    /// Whether an account (without one: whichever) has this address.
+    pub async fn has_address(&self, account: Option<UserId>, email: Email) -> Result<bool, Fault> {
+        self.read(move |sql| {
+            sql.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM users WHERE email = ?1 AND id = coalesce(?2, id))",
+            )?
+            .query_row(params![email.as_str(), account.map(|id| id.0)], |row| row.get(0))
         })
         .await
     }

@@ -67,7 +67,8 @@ impl Store {
     }
 
     /// Makes an account that has yet to be verified, without signing it in, and writes to its address;
-    /// also when that has an account already, which is then told so. Nobody else learns which.
+    /// also when that has an account already, or had one that can take it back, which is then told so.
+    /// Nobody else learns which.
     pub async fn register_unverified(
         &self,
         new: NewUser,
@@ -137,7 +138,8 @@ impl Store {
     }
 
     /// Writes to a new address how it becomes that of an account whose password was checked. When it
-    /// has an account already, that is told so; the caller is not. Whether the account is unchanged.
+    /// has an account already, or had one that can take it back, that is told so; the caller is not.
+    /// Whether the account is unchanged.
     pub async fn request_email_change(
         &self,
         checked: Account,
@@ -148,7 +150,7 @@ impl Store {
     ) -> Result<bool, Fault> {
         self.write(move |work| {
             let Some(user) = users::unchanged(work, &checked)? else { return Ok(false) };
-            let is_taken = by_email(work, &new)?.is_some();
+            let is_taken = is_taken(work, &new, user.id, now)?;
             let whose = (!is_taken).then_some(user.id);
             work.issue(token, Purpose::ChangeEmail, whose, &new, now)?;
             work.audit(Event::EmailChangeRequested, Some(user.id), None, &client, now)?;
@@ -163,8 +165,9 @@ impl Store {
         .await
     }
 
-    /// Makes the address that a token was sent to that of the account, and writes to the old one how
-    /// that is undone.
+    /// Makes the address that a token was sent to that of the account, and writes to the old one how that
+    /// is undone: also where it was not verified, as most are where that is not asked for. A token that
+    /// could do nothing because the address is taken is not used up.
     pub async fn change_email(
         &self,
         id: OneTimeId,
@@ -173,18 +176,20 @@ impl Store {
         now: Now,
     ) -> Result<Redeemed, Fault> {
         self.write(move |work| {
-            let Some(issued) = work.consume(id, Purpose::ChangeEmail, now)? else {
+            let Some(issued) = one_time::find(work.sql, id, Purpose::ChangeEmail, now)? else {
                 return Ok(Redeemed::Invalid);
             };
-            if by_email(work, &issued.email)?.is_some() {
+            let (user, old) = (issued.user.id, issued.user.email.clone());
+            if is_taken(work, &issued.email, user, now)? {
                 return Ok(Redeemed::EmailTaken);
             }
-            let (user, old) = (issued.user.id, issued.user.email.clone());
             set_email(work, &issued.user, &issued.email, now)?;
+            // This one is among them.
             work.void_one_time_tokens(user)?;
-            work.issue(undo, Purpose::UndoEmailChange, Some(user), &old, now)?;
+            let undo = Some(work.issue_undo(undo, user, &old, now)?);
             work.audit(Event::EmailChanged, Some(user), None, &client, now)?;
-            let about = About::EmailChanged { to: issued.email.as_str().to_owned(), undo };
+            let to = issued.email.as_str().to_owned();
+            let about = About::EmailChanged { to, undo, account: Some(user) };
             work.send(&Mail { to: old, about }, now)?;
             Ok(Redeemed::Done)
         })
@@ -192,7 +197,7 @@ impl Store {
     }
 
     /// Gives an account its former address back and ends all sessions: whoever has changed it may be
-    /// signed in.
+    /// signed in. A token that could do nothing because the address is taken is not used up.
     pub async fn undo_email_change(
         &self,
         id: OneTimeId,
@@ -200,17 +205,17 @@ impl Store {
         now: Now,
     ) -> Result<Redeemed, Fault> {
         self.write(move |work| {
-            let Some(issued) = work.consume(id, Purpose::UndoEmailChange, now)? else {
+            let Some(issued) = one_time::find(work.sql, id, Purpose::UndoEmailChange, now)? else {
                 return Ok(Redeemed::Invalid);
             };
             let other = by_email(work, &issued.email)?;
             if other.is_some_and(|other| other.id != issued.user.id) {
                 return Ok(Redeemed::EmailTaken);
             }
+            work.use_up(id)?;
             sessions::end(work, Which::AllOf(issued.user.id), EndReason::Revoked, now)?;
             set_email(work, &issued.user, &issued.email, now)?;
-            // Also those that undo a later change: the thief has them.
-            work.void_all_one_time_tokens(issued.user.id)?;
+            work.void_after_undo(issued.user.id, id)?;
             work.audit(Event::EmailChangeUndone, Some(issued.user.id), None, &client, now)?;
             Ok(Redeemed::Done)
         })
@@ -225,6 +230,13 @@ fn by_email(work: &Work<'_>, email: &Email) -> rusqlite::Result<Option<User>> {
         .query_row([email.as_str()], |row| row.get(0).map(UserId))
         .optional()?;
     id.map(|id| users::by_id(work.sql, id).map(|account| account.user)).transpose()
+}
+
+/// Whether a user cannot have another address: it belongs to an account, or to another one that can
+/// take it back.
+fn is_taken(work: &Work<'_>, email: &Email, user: UserId, now: Now) -> rusqlite::Result<bool> {
+    let is_held = || one_time::holder(work.sql, email, Some(user), now);
+    Ok(by_email(work, email)?.is_some() || is_held()?.is_some())
 }
 
 /// Gives a user an address that is known to be theirs.

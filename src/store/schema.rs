@@ -36,6 +36,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_devices.sql"),
     include_str!("migrations/0008_keys.sql"),
     include_str!("migrations/0009_notices.sql"),
+    include_str!("migrations/0010_held_addresses.sql"),
 ];
 
 /// The newest schema that this binary knows.

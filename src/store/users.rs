@@ -9,6 +9,7 @@ use super::audit::{By, Detail, Event};
 use super::devices;
 use super::directory::{self, Changed};
 use super::invitations;
+use super::one_time;
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
 use super::writer::Work;
@@ -217,7 +218,7 @@ impl Store {
     }
 }
 
-/// Makes an account. `None` when the address belongs to one already.
+/// Makes an account. `None` when the address belongs to one already, or to one that can take it back.
 pub(super) fn insert(
     work: &Work<'_>,
     new: &NewUser,
@@ -235,6 +236,9 @@ pub(super) fn insert_in_detail(
     by: &By,
     now: Now,
 ) -> rusqlite::Result<Option<User>> {
+    if one_time::holder(work.sql, &new.email, None, now)?.is_some() {
+        return Ok(None);
+    }
     let inserted = work
         .sql
         .prepare_cached(

@@ -11,56 +11,60 @@ use crate::harness::{Answer, GRACE, PASSWORD, Program, SECOND, TestApp, Tokens};
 
 const ANA: &str = "ana@example.com";
 const NEW_ADDRESS: &str = "ana.maria@example.com";
+const OLD_ADDRESS: &str = "ana@old.example.com";
 
 /// `+` goes on, `~` is stale and renewed, `-` has ended. `here` is the device on which it happens,
-/// `there` another one of Ana's; then the links that are on their way to her.
+/// `there` another one of Ana's; then the links that are on their way to her, the last of them to an
+/// address that she had before.
 const TABLE: &str = "
                             here            there           links
-event                       access refresh  access refresh  reset verify change
----------------------------------------------------------------------------------
-nothing                     +      +        +      +        +     +      +
-signed in on a third device +      +        +      +        +     +      +
-logout                      -      -        +      +        +     +      +
-logout of all               -      -        -      -        +     +      +
-the other device revoked    +      +        -      -        +     +      +
-refresh token reused        -      -        -      -        +     +      +
-password changed            -      -        -      -        -     -      -
-password reset              -      -        -      -        -     -      -
-password set at the shell   -      -        -      -        -     -      -
-address changed             ~      +        ~      +        -     -      -
-address verified            ~      +        ~      +        +     -      +
-role changed                ~      +        ~      +        +     +      +
-disabled                    -      -        -      -        -     -      -
-disabled and enabled again  -      -        -      -        -     -      -
-deleted                     -      -        -      -        -     -      -
+event                       access refresh  access refresh  reset verify change undo
+--------------------------------------------------------------------------------------
+nothing                     +      +        +      +        +     +      +      +
+signed in on a third device +      +        +      +        +     +      +      +
+logout                      -      -        +      +        +     +      +      +
+logout of all               -      -        -      -        +     +      +      +
+the other device revoked    +      +        -      -        +     +      +      +
+refresh token reused        -      -        -      -        +     +      +      +
+password changed            -      -        -      -        -     -      -      +
+password reset              -      -        -      -        -     -      -      +
+password set at the shell   -      -        -      -        -     -      -      +
+address changed             ~      +        ~      +        -     -      -      +
+former address given back   -      -        -      -        -     -      -      -
+address verified            ~      +        ~      +        +     -      +      +
+role changed                ~      +        ~      +        +     +      +      +
+disabled                    -      -        -      -        -     -      -      -
+disabled and enabled again  -      -        -      -        -     -      -      +
+deleted                     -      -        -      -        -     -      -      -
 ";
 
-/// Ana with two devices and three links under way.
+/// Ana with two devices and four links under way.
 struct Scene {
     app: TestApp,
     here: Tokens,
     there: Tokens,
-    links: [OneTimeId; 3],
+    links: [OneTimeId; 4],
 }
 
 impl Scene {
     async fn set() -> Self {
         let app = TestApp::start().await;
+        app.verified(OLD_ADDRESS).await;
+        app.moves(OLD_ADDRESS, ANA).await;
+        app.operator(ANA, UserChange::Verified(false)).await;
         let (here, there) = (app.program(ANA).await.tokens, app.program(ANA).await.tokens);
         app.post("/api/auth/forgot-password").json(json!({"email": ANA})).await.status(202);
         app.post("/api/auth/resend-verification").json(json!({"email": ANA})).await.status(202);
         let change = json!({"newEmail": NEW_ADDRESS, "password": PASSWORD});
         let change = app.post("/api/auth/change-email").bearer(&here.access).json(change);
         change.await.status(202);
-        let links = {
-            let sql = app.sql();
-            let mut rows =
-                sql.prepare("SELECT about ->> 'token' FROM outbox ORDER BY seq").unwrap();
-            let ids = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
-            let ids: Vec<_> =
-                ids.map(|id| OneTimeId(Uuid::parse_str(&id.unwrap()).unwrap())).collect();
-            ids.try_into().unwrap()
-        };
+        let links = ["reset_password", "verify_email", "confirm_email_change", "email_changed"];
+        let links = links.map(|about| {
+            let query = "SELECT coalesce(about ->> 'token', about ->> 'undo') FROM outbox
+                         WHERE about ->> 'about' = ?1 ORDER BY seq DESC";
+            let id: String = app.sql().query_row(query, [about], |row| row.get(0)).unwrap();
+            OneTimeId(Uuid::parse_str(&id).unwrap())
+        });
         Self { app, here, there, links }
     }
 
@@ -108,6 +112,10 @@ impl Scene {
                 let body = json!({"token": self.token(2)});
                 app.post("/api/auth/confirm-email").json(body).await.ok();
             }
+            "former address given back" => {
+                let body = json!({"token": self.token(3)});
+                app.post("/api/auth/undo-email-change").json(body).await.ok();
+            }
             "password set at the shell" => {
                 let hash =
                     "$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA";
@@ -126,7 +134,7 @@ impl Scene {
         }
     }
 
-    /// The seven marks of a row.
+    /// The eight marks of a row.
     async fn marks(&self) -> Vec<&'static str> {
         let mut marks = Vec::new();
         for tokens in [&self.here, &self.there] {
@@ -137,6 +145,7 @@ impl Scene {
             Purpose::ResetPassword,
             Purpose::VerifyEmail,
             Purpose::ChangeEmail,
+            Purpose::UndoEmailChange,
         ]) {
             let is_good = self.app.app().store.is_good(*id, purpose, self.app.now()).await.unwrap();
             marks.push(if is_good { "+" } else { "-" });
@@ -166,5 +175,5 @@ async fn what_ends_when() {
         assert_eq!(scene.marks().await, expected, "{event}");
         seen += 1;
     }
-    assert_eq!(seen, 15);
+    assert_eq!(seen, 16);
 }

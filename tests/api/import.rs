@@ -68,6 +68,20 @@ async fn the_old_password_signs_in_and_is_hashed_anew_at_that_moment() {
     assert_eq!(stored(&app, "ana@example.com"), hash);
 }
 
+/// It is taken for one that is there already, and reported as that.
+#[tokio::test]
+async fn an_address_that_can_be_taken_back_is_left_to_its_owner() {
+    let app = TestApp::start().await;
+    app.verified("ana@example.com").await;
+    app.moves("ana@example.com", "ben@example.com").await;
+    let ana = json!({"email": "ana@example.com", "password": BCRYPT});
+    let outcome = bring_in(&app, &[ana, json!({"email": "cy@example.com"})]).await;
+    assert_eq!((outcome.added.users, outcome.already_there), (1, 0));
+    assert_eq!(outcome.conflicts[0].line, 1);
+    assert!(outcome.conflicts[0].differs.contains(&"email"));
+    app.redeem("undo-email-change", &app.link("ana@example.com", "email_changed")).await.ok();
+}
+
 #[tokio::test]
 async fn every_kind_of_hash_signs_in() {
     let app = TestApp::start().await;

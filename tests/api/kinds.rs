@@ -22,6 +22,7 @@ struct Scene {
 impl Scene {
     async fn set() -> Self {
         let app = TestApp::start().await;
+        app.verified(ANA).await;
         let ana = app.signed_in(ANA).await;
         // The address is changed, so that there is a link to undo that; then each other link is asked
         // for.

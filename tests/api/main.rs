@@ -49,5 +49,6 @@ mod rotation;
 mod sessions;
 mod throttles;
 mod tokens;
+mod undo;
 mod upgrade;
 mod walk;

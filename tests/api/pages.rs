@@ -269,7 +269,7 @@ async fn every_letter_with_a_link_has_its_page() {
         (About::VerifyEmail { token }, pages::VERIFY_EMAIL),
         (About::ResetPassword { token }, pages::RESET_PASSWORD),
         (About::ConfirmEmailChange { token }, pages::CONFIRM_EMAIL),
-        (About::EmailChanged { to, undo: token }, pages::UNDO_EMAIL_CHANGE),
+        (About::EmailChanged { to, undo: Some(token), account: None }, pages::UNDO_EMAIL_CHANGE),
         (About::Invitation { token }, pages::ACCEPT_INVITATION),
     ] {
         app.post_mail(ANA, about).await;

@@ -195,6 +195,7 @@ async fn an_address_is_changed_when_the_new_one_says_so() {
 #[tokio::test]
 async fn the_old_address_can_undo_it_for_a_week_and_throws_everybody_out() {
     let app = TestApp::start().await;
+    app.verified(ANA).await;
     let thief = app.signed_in(ANA).await;
     change_email(&thief, "thief@example.com").await.status(202);
     app.redeem("confirm-email", &app.link("thief@example.com", "confirm_email_change")).await.ok();
@@ -220,6 +221,7 @@ async fn the_old_address_can_undo_it_for_a_week_and_throws_everybody_out() {
 #[tokio::test]
 async fn a_second_change_does_not_void_the_link_of_the_first() {
     let app = TestApp::start().await;
+    app.verified(ANA).await;
     let thief = app.signed_in(ANA).await;
     for address in ["thief@example.com", "hideout@example.com"] {
         change_email(&thief, address).await.status(202);

@@ -81,6 +81,7 @@ impl Scene {
                 (app.link(NEW_ADDRESS, "confirm_email_change"), ANA)
             }
             Purpose::UndoEmailChange => {
+                app.operator(ANA, UserChange::Verified(true)).await;
                 change_email(&ana, NEW_ADDRESS).await.status(202);
                 let link = app.link(NEW_ADDRESS, "confirm_email_change");
                 app.redeem("confirm-email", &link).await.ok();

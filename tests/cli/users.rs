@@ -1,5 +1,6 @@
 //! `doorward user`.
 
+use crate::backup::sql;
 use crate::desk::{ANA, Answer, Desk, PASSWORD, STRANGER};
 
 #[test]
@@ -171,6 +172,22 @@ fn users_are_found() {
     for json in ["", " --json"] {
         let cut = desk.run(&format!("user list --limit 2{json}")).is(0).err("more than these 2");
         assert!(cut.out.contains("ben@example.org") && !cut.out.contains(ANA), "{cut:?}");
+    }
+}
+
+#[test]
+fn an_address_that_can_be_taken_back_is_not_given_away() {
+    let desk = Desk::with_ana();
+    let token = "INSERT INTO one_time_tokens
+        SELECT zeroblob(16), 'undo_email_change', id, 'ben@example.com', 1 << 50 FROM users";
+    assert_eq!(sql(&desk.path().join("data/doorward.db")).execute(token, []), Ok(1));
+    let said = "doorward: ben@example.com was the address of an account until lately";
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(1).err(said);
+    desk.run("user invite ben@example.com").is(1).err(said);
+    std::fs::write(desk.path().join("users.jsonl"), r#"{"email":"ben@example.com"}"#).unwrap();
+    let said = "line 1: ben@example.com is there with another email, role, and was left alone\n";
+    for line in ["import users.jsonl --dry-run", "import users.jsonl"] {
+        desk.run(line).is(0).out(said).out(": 0 users ");
     }
 }
 

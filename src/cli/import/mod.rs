@@ -13,6 +13,7 @@ use self::report::Report;
 use super::data;
 use super::failure::Failure;
 use super::output::{self, count};
+use crate::clock::Clock as _;
 use crate::config::Config;
 use crate::crypto::hasher::Costs;
 use crate::flows::import::{self, Outcome, Parts, Plan};
@@ -89,7 +90,7 @@ fn rehearse(config: Config, costs: Costs, plan: &Plan) -> Result<Outcome, Failur
     if data::is_there(&config)? {
         return data::existing(config, async |data| {
             let bar = users_bar("comparing", plan);
-            let store = Some(&data.store);
+            let store = Some((&data.store, data.clock.now()));
             let outcome =
                 import::rehearse(store, costs, plan, |done| bar.set_position(done as u64));
             let outcome = outcome.await;

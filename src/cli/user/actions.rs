@@ -20,7 +20,7 @@ pub(super) async fn add(data: &Data, account: NewAccount) -> Result<String, Fail
     let hasher = data.hasher()?;
     match accounts::add_user(&data.store, &hasher, &data.clock, &data.entropy, account).await? {
         Some(user) => Ok(format!("{email} is added as {}, id {}\n", user.role.as_str(), user.id)),
-        None => Err(taken(&email)),
+        None => Err(not_free(data, &email).await),
     }
 }
 
@@ -40,7 +40,7 @@ pub(super) async fn invite(
     let keys = print_link.then(|| keys::load(&data.config)).transpose()?;
     let invited =
         accounts::invite(&data.store, &data.clock, &data.entropy, email.clone(), role, !print_link);
-    let invitation = invited.await?.ok_or_else(|| taken(&email))?;
+    let Some(invitation) = invited.await? else { return Err(not_free(data, &email).await) };
     let Some(keys) = keys else {
         let (role, until) = (role.as_str(), invitation.expires_at);
         return Ok(format!("{email} is invited as {role}; the link is good until {until}\n"));
@@ -60,6 +60,16 @@ pub(super) async fn is_free(data: &Data, email: &Email) -> Result<(), Failure> {
 
 fn taken(email: &Email) -> Failure {
     Failure::failed(format!("{email} has an account already"))
+}
+
+/// What it means that an address was refused: no user with it is listed when it is only kept for one.
+async fn not_free(data: &Data, email: &Email) -> Failure {
+    is_free(data, email).await.err().unwrap_or_else(|| {
+        Failure::failed(format!(
+            "{email} was the address of an account until lately, and is kept for it as long as the \
+             change can be undone: a week"
+        ))
+    })
 }
 
 pub(super) async fn list(

@@ -102,9 +102,9 @@ pub async fn bring_in(
     Ok(outcome)
 }
 
-/// What [`bring_in`] would do; without a `store`, in an empty one.
+/// What [`bring_in`] would do at a time; without a store, in an empty one.
 pub async fn rehearse(
-    store: Option<&Store>,
+    store: Option<(&Store, Now)>,
     costs: Costs,
     plan: &Plan,
     mut progress: impl FnMut(usize),
@@ -114,7 +114,7 @@ pub async fn rehearse(
     for candidates in plan.candidates.chunks(BATCH) {
         let keys = candidates.iter().map(|each| (each.record.email.clone(), each.record.id));
         let found = match store {
-            Some(store) => store.find_in_the_way(keys.collect()).await?,
+            Some((store, now)) => store.find_in_the_way(keys.collect(), now).await?,
             None => candidates.iter().map(|_| None).collect(),
         };
         outcome.count(candidates, &found, costs);

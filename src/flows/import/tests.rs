@@ -35,8 +35,10 @@ impl Place {
         let plan = plan(text);
         let parts =
             Parts { store: &self.store, clock: &self.clock, entropy: &SystemEntropy, costs: COSTS };
-        let said =
-            self.runtime.block_on(rehearse(Some(&self.store), COSTS, &plan, |_| {})).unwrap();
+        let said = self
+            .runtime
+            .block_on(rehearse(Some((&self.store, self.clock.now())), COSTS, &plan, |_| {}))
+            .unwrap();
         let mut last = 0;
         let done = bring_in(&parts, &plan, |done| last = done);
         let done = self.runtime.block_on(done).unwrap();

@@ -109,9 +109,9 @@ impl RecoveryApi {
 
     /// Confirm another e-mail address
     ///
-    /// Makes the address that the link was sent to that of the account. The old one is told, with a
-    /// link that undoes it for a week. Access tokens with the old address are renewed at their next
-    /// use.
+    /// Makes the address that the link was sent to that of the account. The old one is told; if it was
+    /// verified, with a link that undoes it for a week, and until then nobody else gets it. Access
+    /// tokens with the old address are renewed at their next use. `email_taken` uses no link up.
     #[oai(path = "/confirm-email", method = "post", operation_id = "confirmEmail")]
     async fn confirm_email(
         &self,
@@ -125,7 +125,7 @@ impl RecoveryApi {
     /// Undo a change of the e-mail address
     ///
     /// By the link that was sent to the old address: the account has it back, and all sessions end.
-    /// Reset the password next.
+    /// Links that undo later changes are void, those of earlier ones are not. Reset the password next.
     #[oai(path = "/undo-email-change", method = "post", operation_id = "undoEmailChange")]
     async fn undo_email_change(
         &self,

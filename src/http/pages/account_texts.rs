@@ -73,7 +73,9 @@ pub(super) const PAGES: [Page; 5] = [
         path: pages::CONFIRM_EMAIL,
         operation: "/api/auth/confirm-email",
         heading: "Confirm your new e-mail address",
-        lead: "The address that the mail was sent to becomes the address of your account.",
+        lead: "The address that the mail was sent to becomes the address of the account whose owner has \
+               asked for it. Do this only if you asked for it yourself: otherwise an account of somebody \
+               else gets your address.",
         button: "Use this address",
         password: None,
         endings: &[
@@ -81,7 +83,7 @@ pub(super) const PAGES: [Page; 5] = [
                 DONE,
                 "Your address is changed",
                 "You can close this page. From now on sign in with the new address; the old one was \
-                 told how to undo the change.",
+                 told of the change.",
             ),
             (
                 INVALID,
@@ -94,7 +96,8 @@ pub(super) const PAGES: [Page; 5] = [
                 TAKEN,
                 "This address belongs to another account",
                 "Your account keeps the address that it has. To use this one, delete the other account \
-                 first, or change its address; then ask for the change again.",
+                 first; then ask for the change again. An address that an account has given up is kept \
+                 for it for a week.",
             ),
         ],
     },
@@ -124,7 +127,7 @@ pub(super) const PAGES: [Page; 5] = [
                 TAKEN,
                 "This address belongs to another account",
                 "Somebody has made an account with it in the meantime. If that was not you, write to \
-                 who runs this site.",
+                 who runs this site: the link stays good for its week.",
             ),
         ],
     },
