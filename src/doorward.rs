@@ -170,7 +170,9 @@ async fn load_keys(
     entropy: &dyn Entropy,
     now: Now,
 ) -> Result<Keyring, StartError> {
-    let in_use = store.keys_in_use(now).await?;
+    let (mut in_use, retired) = (store.keys_in_use(now).await?, store.retired_keys().await?);
+    // What a revoked key has made is over, and it is not to be put back.
+    in_use.retain(|id| !retired.contains(id));
     let (keys, place) = if let Some(path) = &config.key_file {
         let (keys, warning) = key_files::load_file(path)?;
         if let Some(warning) = warning {
@@ -188,5 +190,5 @@ async fn load_keys(
     if !in_use.is_empty() && !in_use.iter().any(is_known) {
         return Err(KeyError::Others(place).into());
     }
-    Ok(keys.without(&store.retired_keys().await?))
+    Ok(keys.without(&retired))
 }

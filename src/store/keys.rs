@@ -38,7 +38,25 @@ pub struct KeyRecord {
     pub retired_at: Option<Timestamp>,
 }
 
+/// The key is retired: it makes nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetiredKey;
+
 impl Store {
+    /// Runs `job`, which starts a session with the key, unless that is retired.
+    pub(super) async fn write_with_key<T: Send + 'static>(
+        &self,
+        key: KeyId,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Result<T, RetiredKey>, Fault> {
+        self.write(
+            move |work| {
+                if work.is_retired(&key)? { Ok(Err(RetiredKey)) } else { job(work).map(Ok) }
+            },
+        )
+        .await
+    }
+
     /// All keys that were ever seen, the latest first.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, Fault> {
         self.read(|sql| {
@@ -165,6 +183,16 @@ impl Work<'_> {
             ],
         )?;
         Ok(inserted == 1)
+    }
+
+    /// Whether a key is retired. In the transaction that is to use it: another process may have
+    /// revoked it a moment ago.
+    pub(super) fn is_retired(&self, id: &KeyId) -> rusqlite::Result<bool> {
+        self.sql
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?1 AND retired_at IS NOT NULL)",
+            )?
+            .query_row([id.0], |row| row.get(0))
     }
 
     fn retire(&self, id: &KeyId, now: Now) -> rusqlite::Result<bool> {

@@ -15,7 +15,7 @@ use doorward::flows::refresh::refresh;
 use doorward::store::Store;
 use serde_json::json;
 
-use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, SECOND, TestApp, Tokens};
+use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, PASSWORD, SECOND, TestApp, Tokens};
 use crate::tokens::claims;
 
 fn root(byte: u8) -> Root {
@@ -345,6 +345,61 @@ async fn what_a_revoked_key_has_signed_is_refused_at_once() {
     ] {
         assert_eq!(app.audited(event), times, "{event}");
     }
+}
+
+/// Another process revokes all keys but a new one. The server has not looked yet.
+async fn revoke(app: &TestApp) {
+    let running = app.app();
+    let store = Store::open(running.store.path(), ACCESS_TTL, app.now()).unwrap();
+    let keyring = keys::rotate(&store, dir(app), &*running.clock, &*running.entropy).await.unwrap();
+    keys::revoke_older(&store, dir(app), &keyring, &*running.clock).await.unwrap();
+    store.close();
+}
+
+/// The server makes nothing with a revoked key, also before it has looked.
+#[tokio::test]
+async fn a_session_that_begins_right_after_a_revocation_is_made_with_the_new_key() {
+    let app = start().await;
+    app.account("ana@example.com").await;
+    let made_with = |app: &TestApp| -> Vec<u8> {
+        let newest = "SELECT key_id FROM sessions WHERE ended_at IS NULL ORDER BY created_at DESC";
+        app.sql().query_row(newest, [], |row| row.get(0)).unwrap()
+    };
+    let sign_in = |path, email| {
+        let body = json!({"email": email, "password": PASSWORD, "delivery": "body"});
+        app.post(path).json(body)
+    };
+    for (path, email) in
+        [("/api/auth/login", "ana@example.com"), ("/api/auth/register", "ben@example.com")]
+    {
+        let before = ids(&app);
+        revoke(&app).await;
+        assert_eq!(ids(&app), before, "it has not looked");
+        let signed_in = sign_in(path, email).await;
+        let tokens = Tokens::of(&signed_in.json());
+        assert_eq!(ids(&app), there(&app), "{path}");
+        assert_eq!(made_with(&app), ids(&app)[0].0, "{path}");
+        app.app().store.follow(app.now()).await.unwrap();
+        app.me(&tokens.access).await.ok();
+        app.refresh(&tokens).await.ok();
+        app.clock.advance(SECOND);
+    }
+}
+
+/// Also in a rotation: the session is of an older key, and the active one is retired elsewhere.
+#[tokio::test]
+async fn a_rotation_right_after_a_revocation_is_made_with_the_new_key() {
+    let app = start().await;
+    rotate(&app, 2).await;
+    let both = ids(&app);
+    let mut ana = app.program("ana@example.com").await;
+    rotate(&app, 3).await;
+    let retired = "UPDATE keys SET retired_at = 1 WHERE id = ?1";
+    assert_eq!(app.sql().execute(retired, [ids(&app)[0].0]).unwrap(), 1);
+    add(&app, 4);
+    ana.refresh().await;
+    assert_eq!(ids(&app), [there(&app)[0], both[1], both[0]]);
+    ana.me().await.ok();
 }
 
 /// A crash between the two steps of a revocation: the job removes what is marked.

@@ -189,6 +189,25 @@ fn a_leaked_key_is_revoked_with_all_that_it_made() {
     server.stop();
 }
 
+/// A session that a revoked key has made, however it came to live, holds up no start.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "writes what only a defect could")]
+fn what_a_revoked_key_has_left_behind_is_no_reason_not_to_start() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let tokens = server.post("/api/auth/login", &login());
+    desk.run("keys rotate --revoke-old").is(0);
+    wait_for(&server, |keys| keys.len() == 1);
+    server.stop();
+    let sql = rusqlite::Connection::open(desk.path().join("data/doorward.db")).unwrap();
+    sql.execute("UPDATE sessions SET ended_at = NULL, end_reason = NULL", []).unwrap();
+    drop(sql);
+    let server = Server::start(&desk, &[]);
+    let body = json!({"refreshToken": tokens["refreshToken"]});
+    assert_eq!(server.refused("/api/auth/refresh", &body), (403, "invalid_refresh_token".into()));
+    server.stop();
+}
+
 #[test]
 fn a_key_file_is_read_on_a_hangup() {
     let desk = Desk::with_ana();

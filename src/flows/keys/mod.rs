@@ -139,6 +139,15 @@ pub async fn look_again(app: &App) -> Result<Arc<Keyring>, Fault> {
     Ok(app.keys.current())
 }
 
+/// The keyring in force, once it makes tokens with another key than the one that the store has
+/// refused as retired.
+pub async fn instead_of(app: &App, retired: KeyId) -> Result<Arc<Keyring>, Fault> {
+    if app.keys.current().active().ratchet.id == retired {
+        follow(app).await?;
+    }
+    Ok(app.keys.current())
+}
+
 /// Puts the keys in force that are there now, without those that are retired.
 async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
     let place = app.watch.place.clone();
