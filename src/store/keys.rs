@@ -93,7 +93,7 @@ impl Store {
             )?;
             work.sql.execute(
                 "UPDATE keys SET superseded_at = NULL, needed_at = max(needed_at, ?2)
-                 WHERE id = ?1 AND superseded_at IS NOT NULL",
+                 WHERE id = ?1 AND superseded_at IS NOT NULL AND retired_at IS NULL",
                 params![active.id.0, at],
             )?;
             if is_new && had_others {
@@ -158,9 +158,13 @@ impl Store {
 
     /// The keys that are retired.
     pub async fn retired_keys(&self) -> Result<Vec<KeyId>, Fault> {
-        let records = self.key_records().await?;
-        let retired = records.into_iter().filter(|key| key.retired_at.is_some());
-        Ok(retired.map(|key| key.name.id).collect())
+        self.read(|sql| {
+            let mut rows =
+                sql.prepare_cached("SELECT id FROM keys WHERE retired_at IS NOT NULL")?;
+            let rows = rows.query_map([], |row| row.get(0).map(KeyId))?;
+            rows.collect()
+        })
+        .await
     }
 }
 

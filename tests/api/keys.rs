@@ -402,6 +402,48 @@ async fn a_rotation_right_after_a_revocation_is_made_with_the_new_key() {
     ana.me().await.ok();
 }
 
+/// What is revoked is refused at once, although nothing new can be read: the files count for nothing.
+#[tokio::test]
+async fn a_revocation_needs_no_files() {
+    let app = start().await;
+    let ana = app.program("ana@example.com").await;
+    let first = fs::read_dir(dir(&app)).unwrap().next().unwrap().unwrap().path();
+    let leaked = fs::read(&first).unwrap();
+    // Another one than the active key.
+    rotate(&app, 2).await;
+    let [active, old] = ids(&app)[..] else { panic!() };
+    app.app().store.revoke_keys(active, app.now()).await.unwrap();
+    ana.me().await.problem(401, "session_expired");
+    assert_eq!(ids(&app), [active, old]);
+    keys::follow(&app.app()).await.unwrap();
+    assert_eq!((ids(&app), there(&app)), (vec![active], vec![active, old]));
+
+    // The active one, while its successor cannot be read.
+    let bad = dir(&app).join("9.key");
+    revoke(&app).await;
+    fs::write(&bad, "k4.local.c2hvcnQ\n").unwrap();
+    keys::follow(&app.app()).await.unwrap_err();
+    assert_eq!(ids(&app), []);
+    let published = app.get("/.well-known/doorward-keys").await.ok();
+    assert_eq!(published["keys"], json!([]));
+    app.login("ana@example.com", PASSWORD).await.problem(503, "unavailable");
+    fs::remove_file(&bad).unwrap();
+    keys::follow(&app.app()).await.unwrap();
+    let ana = app.program("ana@example.com").await;
+    ana.me().await.ok();
+
+    // And it does not come back, alone or in front of the others.
+    let before = ids(&app);
+    assert_eq!((before.len(), there(&app)), (1, before.clone()));
+    fs::write(&bad, leaked).unwrap();
+    fs::set_permissions(&bad, fs::Permissions::from_mode(0o600)).unwrap();
+    let refusal = keys::follow(&app.app()).await.unwrap_err().to_string();
+    assert!(refusal.contains("retired or revoked on 2027"), "{refusal}");
+    assert!(refusal.contains("Run `doorward keys rotate`"), "{refusal}");
+    assert_eq!(ids(&app), before);
+    ana.me().await.ok();
+}
+
 /// A crash between the two steps of a revocation: the job removes what is marked.
 #[tokio::test]
 async fn a_key_that_is_marked_as_retired_is_removed_after_a_crash() {

@@ -208,6 +208,40 @@ fn what_a_revoked_key_has_left_behind_is_no_reason_not_to_start() {
     server.stop();
 }
 
+/// As a copy of the directory from before brings it.
+#[test]
+fn a_revoked_key_that_is_put_back_signs_nothing() {
+    let desk = Desk::with_ana();
+    let (keys, copy) = (desk.path().join("data/keys"), desk.path().join("copy"));
+    Server::start(&desk, &[]).stop();
+    let name = fs::read_dir(&keys).unwrap().next().unwrap().unwrap().file_name();
+    fs::create_dir(&copy).unwrap();
+    fs::copy(keys.join(&name), copy.join(&name)).unwrap();
+    desk.run("keys rotate --revoke-old").is(0);
+    fs::copy(copy.join(&name), keys.join("9.key")).unwrap();
+    desk.run("serve --listen 127.0.0.1:0")
+        .is(2)
+        .err("the active key in data/keys is k4.pid.")
+        .err("which was retired or revoked on 20")
+        .err("Run `doorward keys rotate`");
+    desk.run("keys list").is(0).out("retired");
+    desk.run("keys rotate").is(0);
+    let server = Server::start(&desk, &[]);
+    assert_eq!(published(&server).len(), 2);
+    let tokens = server.post("/api/auth/login", &login());
+    server.post("/api/auth/refresh", &json!({"refreshToken": tokens["refreshToken"]}));
+    server.stop();
+
+    let file = desk.run_in("serve --listen 127.0.0.1:0", "DOORWARD_KEY_FILE", "copy/old");
+    file.is(2).err("cannot read copy/old");
+    fs::rename(copy.join(&name), copy.join("old")).unwrap();
+    desk.run("session revoke --all").is(0);
+    desk.run_in("serve --listen 127.0.0.1:0", "DOORWARD_KEY_FILE", "copy/old")
+        .is(2)
+        .err("the active key in copy/old")
+        .err("Add a line to the end of the file");
+}
+
 #[test]
 fn a_key_file_is_read_on_a_hangup() {
     let desk = Desk::with_ana();

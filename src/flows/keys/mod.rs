@@ -92,16 +92,46 @@ impl From<&Config> for Place {
     }
 }
 
-/// Takes up the keys if files have come or gone.
+/// Takes up the keys if files have come or gone, or another process has retired one. That depends on
+/// no file: what the database says is retired verifies nothing from now on.
 pub async fn follow(app: &App) -> Result<(), Refusal> {
     let _turn = app.watch.turn.lock().await;
     app.watch.begun.fetch_add(1, Ordering::SeqCst);
+    let retired = app.store.retired_keys().await?;
+    let looked = look(app, &retired).await;
+    // Where that has put other keys in force there is nothing left to drop.
+    drop_retired(app, &retired);
+    looked
+}
+
+/// Takes up the keys if files have come or gone, or one of those in force is among the `retired`. Asks
+/// no database otherwise.
+async fn look(app: &App, retired: &[KeyId]) -> Result<(), Refusal> {
     let place = app.watch.place.clone();
     let names = off_thread(move || Ok(place.names()?)).await?;
-    if names.is_none() || names == app.watch.saw() {
+    let current = app.keys.current();
+    let are_good = !current.is_spent() && !current.ids().iter().any(|id| retired.contains(id));
+    if are_good && (names.is_none() || names == app.watch.saw()) {
         return Ok(());
     }
     load(app, names).await
+}
+
+/// What is retired verifies nothing, whatever the files are like.
+fn drop_retired(app: &App, retired: &[KeyId]) {
+    let current = app.keys.current();
+    if !current.ids().iter().any(|id| retired.contains(id)) {
+        return;
+    }
+    let left = current.without(retired);
+    if left.is_spent() {
+        let kid = left.active().public.id();
+        tracing::error!(
+            kid,
+            "the active key is retired: nothing is made until another one is there"
+        );
+    }
+    app.keys.replace(left);
 }
 
 /// Reads the keys again, whatever the files are called.
@@ -158,7 +188,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
     let now = app.clock.now();
     let records = app.store.key_records().await?;
     let retired = retired(&records);
-    let keyring = keyring.without(&retired);
+    let keyring = sound(&app.watch.place, keyring, &records)?;
     let (ids, current) = (keyring.ids(), app.keys.current());
     let gone = current.sets().filter(|set| {
         let id = set.ratchet.id;
@@ -174,7 +204,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
             return Err(Refusal::Needed { kid: set.public.id().to_owned(), place });
         }
     }
-    if ids != current.ids() {
+    if ids != current.ids() || current.is_spent() {
         let (kid, older) = (keyring.active().public.id().to_owned(), ids.len() - 1);
         app.keys.replace(keyring);
         tracing::info!(active = kid, older, "the keys have changed");
@@ -182,6 +212,17 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
     note(&app.store, &app.keys.current(), &*app.clock).await?;
     *app.watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = names;
     Ok(())
+}
+
+/// `keyring` without what is retired, if its active key is not.
+pub fn sound(place: &Place, keyring: Keyring, records: &[KeyRecord]) -> Result<Keyring, KeyError> {
+    let active = keyring.active();
+    let record = records.iter().find(|record| record.name.id == active.ratchet.id);
+    if let Some(at) = record.and_then(|record| record.retired_at) {
+        let (kid, place) = (active.public.id().to_owned(), place.clone());
+        return Err(KeyError::Retired { kid, at, place });
+    }
+    Ok(keyring.without(&retired(records)))
 }
 
 /// Sees that the database knows which keys there are.
