@@ -97,8 +97,7 @@ impl KeySet {
         let (public, sealing_footer) = (PublicKey::new(public), super::footer(&id));
         Ok(Self {
             sealing: SealingKey::from_bytes(*sealing),
-            endings: [public.footer(), &sealing_footer]
-                .map(|footer| URL_SAFE_NO_PAD.encode(footer)),
+            endings: [public.id(), &id].map(super::ending),
             sealing_footer,
             signer,
             public,

@@ -157,11 +157,12 @@ impl Store {
     }
 
     /// The keys that are retired.
-    pub async fn retired_keys(&self) -> Result<Vec<KeyId>, Fault> {
+    pub async fn retired_keys(&self) -> Result<Vec<KeyName>, Fault> {
         self.read(|sql| {
             let mut rows =
-                sql.prepare_cached("SELECT id FROM keys WHERE retired_at IS NOT NULL")?;
-            let rows = rows.query_map([], |row| row.get(0).map(KeyId))?;
+                sql.prepare_cached("SELECT id, kid FROM keys WHERE retired_at IS NOT NULL")?;
+            let rows =
+                rows.query_map([], |row| Ok(KeyName { id: KeyId(row.get(0)?), kid: row.get(1)? }))?;
             rows.collect()
         })
         .await

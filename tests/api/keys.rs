@@ -230,6 +230,13 @@ async fn keys_that_cannot_be_used_leave_the_old_ones_in_force() {
         app.me(&unknown).await.problem(503, "unavailable");
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    // Not for every token that anybody makes up: once in a while.
+    let unknown = ana.tokens.access.rsplit_once('.').unwrap().0.to_owned() + ".eyJraWQiOiJ4In0";
+    app.me(&unknown).await.problem(503, "unavailable");
+    assert_eq!(ids(&app), before);
+    app.clock.advance(SECOND);
+    app.me(&unknown).await.problem(401, "session_expired");
+    assert_eq!(ids(&app).len(), 2);
     keys::follow(&app.app()).await.unwrap();
     assert_eq!(ids(&app).len(), 2);
     ana.me().await.ok();
@@ -420,6 +427,7 @@ async fn a_revocation_needs_no_files() {
 
     // The active one, while its successor cannot be read.
     let bad = dir(&app).join("9.key");
+    let ben = app.program("ben@example.com").await;
     revoke(&app).await;
     fs::write(&bad, "k4.local.c2hvcnQ\n").unwrap();
     keys::follow(&app.app()).await.unwrap_err();
@@ -427,6 +435,9 @@ async fn a_revocation_needs_no_files() {
     let published = app.get("/.well-known/doorward-keys").await.ok();
     assert_eq!(published["keys"], json!([]));
     app.login("ana@example.com", PASSWORD).await.problem(503, "unavailable");
+    // What is known to be retired is told from what may be new.
+    ben.me().await.problem(401, "session_expired");
+    app.refresh(&ben.tokens).await.problem(403, "invalid_refresh_token");
     fs::remove_file(&bad).unwrap();
     keys::follow(&app.app()).await.unwrap();
     let ana = app.program("ana@example.com").await;

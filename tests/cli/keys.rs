@@ -286,6 +286,24 @@ fn a_key_file_is_read_on_a_hangup() {
     assert!(!log.contains("k4.local") && !log.contains("c2hvcnQ"), "{log}");
 }
 
+/// A key file that cannot be read lasts, and anybody can make up tokens of keys that there are not.
+#[test]
+fn a_flood_of_unknown_tokens_does_not_fill_the_log() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let bad = desk.path().join("data/keys/9.key");
+    fs::write(&bad, "k4.local.c2hvcnQ\n").unwrap();
+    for _ in 0..30 {
+        let made_up = [("authorization", "Bearer v4.public.AAAA.eyJraWQiOiJ4In0")];
+        let (status, body) = server.ask("GET", "/api/auth/me", &made_up, &Value::Null);
+        assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+    }
+    server.signal(Signal::TERM);
+    let log = server.end().is(0).err;
+    let lines = log.lines().filter(|line| line.contains("the keys stay as they are"));
+    assert!((1..=2).contains(&lines.count()), "the request, and the job: {log}");
+}
+
 #[test]
 fn a_rotation_where_there_is_nothing_yet_is_refused() {
     let desk = Desk::new();

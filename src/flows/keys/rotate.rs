@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Refusal, note, off_thread};
+use super::{Refusal, ids, note, off_thread};
 use crate::clock::{Clock, Entropy, random};
 use crate::crypto::key_files::{self, Place};
 use crate::crypto::keyring::{Keyring, Root};
@@ -39,7 +39,7 @@ pub async fn revoke_older(
     clock: &dyn Clock,
 ) -> Result<usize, Refusal> {
     let ended = store.revoke_keys(keyring.active().ratchet.id, clock.now()).await?;
-    let retired = store.retired_keys().await?;
+    let retired = ids(store.retired_keys().await?);
     off_thread(move || Ok(key_files::remove(&dir, &retired)?)).await?;
     Ok(ended)
 }
