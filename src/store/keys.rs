@@ -137,9 +137,9 @@ impl Store {
     }
 
     /// Retires all keys but `active`, and ends what was made with them: all sessions, and the links in
-    /// mails. How many sessions there were.
+    /// mails. How many sessions there were. Waits as long as that takes.
     pub async fn revoke_keys(&self, active: KeyId, now: Now) -> Result<usize, Fault> {
-        self.write(move |work| {
+        let revoke = move |work: &mut Work<'_>| {
             let ended = sessions::end(work, Which::All, EndReason::Revoked, now)?;
             work.audit(Event::SessionRevoked, None, None, &Client::default(), now)?;
             work.sql.execute("DELETE FROM one_time_tokens", [])?;
@@ -152,8 +152,8 @@ impl Store {
                 work.retire(&id, now)?;
             }
             Ok(ended.len())
-        })
-        .await
+        };
+        self.writer.submit_patiently(revoke).await
     }
 
     /// The keys that are retired.
