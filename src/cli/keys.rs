@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::crypto::key_files::{KeyError, Place};
 use crate::crypto::keyring::{KeySet, Keyring, Root};
 use crate::domain::time::Timestamp;
-use crate::flows::keys::{self, Refusal};
-use crate::store::KeyRecord;
+use crate::flows::keys::{self, Older, Refusal, Rotated};
+use crate::store::{Hold, HoldError, KeyRecord};
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -165,14 +165,23 @@ pub(super) fn rotate(config: Config, revoke_old: bool) -> Result<String, Failure
         return Err(Failure::usage(by_hand(&file.display().to_string(), revoke_old)));
     }
     data::require(&config.keys_dir(), "keys", &config.data_dir)?;
+    let is_served = match Hold::take(&config.data_dir) {
+        Err(HoldError::Taken(_)) => true,
+        held => held.map(|_| false)?,
+    };
     data::existing(config, async |data| {
         let Data { store, clock, entropy, config, .. } = data;
-        let dir = config.keys_dir();
-        let keyring = keys::rotate(store, dir.clone(), clock, entropy).await?;
+        let older = if revoke_old { Older::Revoke } else { Older::Verify };
+        let rotated = keys::rotate(store, config, older, is_served, clock, entropy).await?;
+        let Rotated { keyring, ended, left } = rotated;
         let kid = keyring.active().public.id();
         let older = count(keyring.sets().count() - 1, "older key");
         if revoke_old {
-            let ended = count(keys::revoke_older(store, dir, &keyring, clock).await?, "session");
+            if let Some(left) = left {
+                let left = format!("the files of revoked keys, which count no more, stay: {left}");
+                output::warn(&[left]);
+            }
+            let ended = count(ended, "session");
             return Ok(format!("{kid} signs from now on; {older} revoked, {ended} ended\n"));
         }
         Ok(format!(
@@ -202,7 +211,10 @@ impl From<Refusal> for Failure {
         match refusal {
             Refusal::Unreadable(error) => error.into(),
             Refusal::Internal(fault) => fault.into(),
-            Refusal::Needed { .. } => Self::failed(refusal),
+            Refusal::Elsewhere { .. } => Self::usage(refusal),
+            Refusal::Needed { .. } | Refusal::Missing { .. } | Refusal::NotRevoked { .. } => {
+                Self::failed(refusal)
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use doorward::crypto::key_files::{self, Place};
 use doorward::crypto::keyring::Root;
 use doorward::domain::secret::KeyId;
 use doorward::domain::session::Client;
-use doorward::flows::keys::{self, Refusal};
+use doorward::flows::keys::{self, Older, Refusal};
 use doorward::flows::refresh::refresh;
 use doorward::store::Store;
 use serde_json::json;
@@ -326,12 +326,16 @@ async fn what_a_revoked_key_has_signed_is_refused_at_once() {
     let ben = app.signed_in("ben@example.com").await;
     ana.me().await.ok();
     let running = app.app();
-    let keyring =
-        keys::rotate(&running.store, dir(&app), &*running.clock, &*running.entropy).await.unwrap();
-    keys::follow(&running).await.unwrap();
-    ana.me().await.ok();
-    let ended = keys::revoke_older(&running.store, dir(&app), &keyring, &*running.clock).await;
-    assert_eq!(ended.unwrap(), 2);
+    let rotated = keys::rotate(
+        &running.store,
+        &running.config,
+        Older::Revoke,
+        true,
+        &*running.clock,
+        &*running.entropy,
+    );
+    let rotated = rotated.await.unwrap();
+    assert_eq!((rotated.ended, rotated.keyring.ids().len()), (2, 2));
     keys::follow(&running).await.unwrap();
     assert_eq!((ids(&app).len(), there(&app).len()), (1, 1));
 
@@ -358,8 +362,10 @@ async fn what_a_revoked_key_has_signed_is_refused_at_once() {
 async fn revoke(app: &TestApp) {
     let running = app.app();
     let store = Store::open(running.store.path(), ACCESS_TTL, app.now()).unwrap();
-    let keyring = keys::rotate(&store, dir(app), &*running.clock, &*running.entropy).await.unwrap();
-    keys::revoke_older(&store, dir(app), &keyring, &*running.clock).await.unwrap();
+    let (clock, entropy) = (&*running.clock, &*running.entropy);
+    let rotated =
+        keys::rotate(&store, &running.config, Older::Revoke, true, clock, entropy).await.unwrap();
+    assert!(rotated.left.is_none());
     store.close();
 }
 

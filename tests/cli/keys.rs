@@ -304,6 +304,108 @@ fn a_flood_of_unknown_tokens_does_not_fill_the_log() {
     assert!((1..=2).contains(&lines.count()), "the request, and the job: {log}");
 }
 
+/// Each revokes what was there before it, and never the key that stays.
+#[test]
+fn two_revocations_at_once_leave_the_newest_key_good() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    for _ in 0..8 {
+        std::thread::scope(|scope| {
+            let runs = [0, 1].map(|_| scope.spawn(|| desk.run("keys rotate --revoke-old").is(0)));
+            for run in runs {
+                run.join().unwrap().out("1 older key revoked");
+            }
+        });
+        let list = desk.json("keys list --json");
+        let good = list.as_array().unwrap().iter().filter(|key| key["state"] != "retired");
+        assert_eq!(good.count(), 1, "{list}");
+        assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), 1);
+        let sql = records(&desk);
+        let active = "SELECT count(*) FROM keys WHERE retired_at IS NULL AND superseded_at IS NULL";
+        assert_eq!(sql.query_row(active, [], |row| row.get(0)), Ok(1));
+    }
+    server.post("/api/auth/login", &login());
+    server.stop();
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks at the file from outside")]
+fn records(desk: &Desk) -> rusqlite::Connection {
+    let sql = rusqlite::Connection::open(desk.path().join("data/doorward.db")).unwrap();
+    sql.busy_timeout(Duration::from_secs(10)).unwrap();
+    sql
+}
+
+/// The setting is in the environment of the server alone.
+#[test]
+fn the_keys_of_another_place_are_not_rotated_in_vain() {
+    let desk = Desk::with_ana();
+    let refused = |line: &str, files: usize| {
+        desk.run(line)
+            .is(2)
+            .err("the server uses other keys than those in data/keys: it makes tokens with k4.pid.")
+            .err("Is `key_file` set where the server runs?");
+        assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), files);
+    };
+    Server::start(&desk, &[]).stop();
+    fs::write(desk.path().join("mounted"), desk.run("keys generate").is(0).out).unwrap();
+    let settings = [("DOORWARD_KEY_FILE", "mounted")];
+    let server = Server::start(&desk, &settings);
+    for line in ["keys rotate", "keys rotate --revoke-old"] {
+        refused(line, 1);
+    }
+    let tokens = server.post("/api/auth/login", &login());
+    server.stop();
+    refused("keys rotate --revoke-old", 1);
+    let server = Server::start(&desk, &settings);
+    server.post("/api/auth/refresh", &json!({"refreshToken": tokens["refreshToken"]}));
+    server.stop();
+    // Nothing depends on the mounted one any more.
+    desk.run("session revoke --all").is(0);
+    desk.run("keys rotate").is(0);
+}
+
+/// Success is not reported where the running server would go on with its old keys.
+#[test]
+fn a_rotation_without_a_key_that_the_server_needs_is_refused() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    server.post("/api/auth/login", &login());
+    desk.run("keys rotate").is(0);
+    let keys = wait_for(&server, |keys| keys.len() == 2);
+    let dir = desk.path().join("data/keys");
+    let mut files: Vec<_> = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    fs::remove_file(&files[0]).unwrap();
+    desk.run("keys rotate")
+        .is(1)
+        .err("is gone from data/keys")
+        .err("rotate --revoke-old")
+        .err(&keys[1]);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    assert_eq!(published(&server), keys);
+    // What is offered works.
+    desk.run("keys rotate --revoke-old").is(0).out("1 session ended");
+    wait_for(&server, |now| now.len() == 1 && !keys.contains(&now[0]));
+    server.stop();
+}
+
+#[test]
+fn a_revocation_that_fails_half_way_says_so() {
+    let desk = Desk::with_ana();
+    Server::start(&desk, &[]).stop();
+    let sql = records(&desk);
+    let trigger = "CREATE TRIGGER stuck BEFORE UPDATE OF retired_at ON keys
+                   BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    sql.execute(trigger, []).unwrap();
+    let failed = desk.run("keys rotate --revoke-old").is(1).err("the new key k4.pid.");
+    failed
+        .err("was added, but the old ones are NOT revoked: database: the disk is full")
+        .err("Run `doorward keys rotate --revoke-old` again");
+    sql.execute("DROP TRIGGER stuck", []).unwrap();
+    desk.run("keys rotate --revoke-old").is(0).out("2 older keys revoked");
+    assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), 1);
+}
+
 #[test]
 fn a_rotation_where_there_is_nothing_yet_is_refused() {
     let desk = Desk::new();

@@ -17,7 +17,7 @@ use crate::domain::time::Timestamp;
 use error::io_error;
 
 pub use error::KeyError;
-pub use write::{add, remove};
+pub use write::{Held, add, remove};
 
 /// Where key material is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -159,7 +159,7 @@ fn a_crash_during_a_rotation_leaves_the_old_keys_or_the_new_ones() {
 fn a_key_does_not_count_before_it_has_its_name() {
     let (_data, dir) = with_one_key();
     for byte in [2, 3] {
-        drop(write::prepare(&dir, &root(byte), NOW).unwrap());
+        drop(Held::take(&dir).unwrap().prepare(&root(byte), NOW).unwrap());
         assert_eq!(ids(&dir), [id(1)]);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "what a crash has left is replaced");
     }

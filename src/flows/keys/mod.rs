@@ -22,7 +22,7 @@ use crate::fault::Fault;
 use crate::store::{KeyName, KeyRecord, Store};
 
 pub use retire::{needed_until, retire};
-pub use rotate::{revoke_older, rotate};
+pub use rotate::{Older, Rotated, rotate};
 pub use watch::Watch;
 
 /// Why the keys stay as they are.
@@ -42,6 +42,42 @@ pub enum Refusal {
         /// Where it was.
         place: String,
     },
+    /// The server makes tokens with a key that was not loaded here.
+    #[error(
+        "the server uses other keys than those in {dir}: it makes tokens with {kid}, which is not \
+         there. Is `key_file` set where the server runs? Then set it here too. If not, put that key \
+         back; or, if it is lost, stop the server, run `doorward session revoke --all`, and start it \
+         again. Nothing was changed"
+    )]
+    Elsewhere {
+        /// What access tokens call it.
+        kid: String,
+        /// Where it should be.
+        dir: String,
+    },
+    /// A running server would not take up keys among which one is missing.
+    #[error(
+        "the key {kid} is gone from {dir}, but what was made with it is still about, and a running \
+         server would not go on without it. Put it back; or end all that older keys have made, with \
+         `doorward keys rotate --revoke-old`; or stop the server first. Nothing was changed"
+    )]
+    Missing {
+        /// What access tokens call it.
+        kid: String,
+        /// Where it should be.
+        dir: String,
+    },
+    /// The new key is there, and no more was done.
+    #[error(
+        "the new key {kid} was added, but the old ones are NOT revoked: {fault}. Run `doorward keys \
+         rotate --revoke-old` again"
+    )]
+    NotRevoked {
+        /// What access tokens call the new key.
+        kid: String,
+        /// What went wrong.
+        fault: Fault,
+    },
     /// The server's own fault.
     #[error(transparent)]
     Internal(#[from] Fault),
@@ -51,7 +87,11 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Internal(fault) => fault,
-            Refusal::Unreadable(_) | Refusal::Needed { .. } => {
+            Refusal::Unreadable(_)
+            | Refusal::Needed { .. }
+            | Refusal::Elsewhere { .. }
+            | Refusal::Missing { .. }
+            | Refusal::NotRevoked { .. } => {
                 Self::unavailable("the keys stay as they are").because(refusal)
             }
         }
