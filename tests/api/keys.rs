@@ -15,7 +15,7 @@ use doorward::flows::refresh::refresh;
 use doorward::store::Store;
 use serde_json::json;
 
-use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, PASSWORD, SECOND, TestApp, Tokens};
+use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, PASSWORD, Program, SECOND, TestApp, Tokens};
 use crate::tokens::claims;
 
 fn root(byte: u8) -> Root {
@@ -316,6 +316,31 @@ async fn a_key_is_retired_when_nothing_can_need_it_any_more() {
     assert_eq!(app.audited("refresh_token_reused"), 0);
     days(&app, 2).await;
     assert_eq!(app.audited("key_retired"), 1, "once");
+}
+
+/// The server was off for longer than a superseded key is kept: what it made may have been needed until
+/// a moment ago.
+#[tokio::test]
+async fn an_outage_does_not_age_a_key() {
+    let app = start().await;
+    let idle = app.program("ben@example.com").await;
+    rotate(&app, 2).await;
+    let both = ids(&app);
+    app.clock.advance(20 * DAY);
+    app.refresh(&idle.tokens).await.ok();
+    keys::retire(&app.app()).await.unwrap();
+    assert_eq!((ids(&app), there(&app)), (both.clone(), both.clone()));
+    // His answer was lost, and he asks again with what the old key has made.
+    app.clock.advance(HOUR);
+    let tokens = Tokens::of(&app.refresh(&idle.tokens).await.ok());
+    let mut ben = Program::new(&app, tokens);
+    for _ in 0..8 {
+        days(&app, 1).await;
+        ben.refresh().await;
+    }
+    assert_eq!(ids(&app), both);
+    days(&app, 1).await;
+    assert_eq!(ids(&app), [both[0]]);
 }
 
 /// The cache of verified tokens goes with the keyring.

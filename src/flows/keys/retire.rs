@@ -55,7 +55,9 @@ async fn is_over(app: &App, key: &KeyRecord, now: Now) -> Result<bool, Fault> {
     if !is_candidate || now.wall < key.looked_at.plus(LOOK) {
         return Ok(false);
     }
-    let is_in_use = app.store.is_key_in_use(key.name.id).await?;
+    // After a time in which nobody looked it may have been needed until a moment ago.
+    let was_looked_after = now.wall <= key.looked_at.plus(2 * LOOK);
+    let is_in_use = !was_looked_after || app.store.is_key_in_use(key.name.id).await?;
     app.store.note_key_use(key.name.id, is_in_use, now).await?;
     Ok(!is_in_use && now.wall >= needed_until(key, &app.config))
 }
