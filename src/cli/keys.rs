@@ -36,7 +36,8 @@ pub(super) enum Command {
     /// Shows what is public: the id of the key that access tokens name (kid), and the id that
     /// refresh tokens name. The active key makes tokens. One that is verifying makes none, but what it
     /// made is still good; it is retired when nothing that is about can need it, not before the time
-    /// that is shown. A missing one has lost its file without having been retired.
+    /// that is shown. A missing one is on record, not retired, and its file is not there. After a
+    /// restore that is harmless: it was retired since the backup was made.
     List {
         /// Print a JSON array of {kid, key, state, since, until, refreshKeyId}
         #[arg(long)]
@@ -77,10 +78,12 @@ struct KeyView {
     refresh_key_id: String,
 }
 
-/// A line for a `key_file`.
+/// A line for a `key_file`. Behind something else in a file it begins with a line break, in case what
+/// is there does not end with one; empty lines are passed over.
 pub(super) fn generate() -> Result<String, Failure> {
     let root = Root::from_bytes(random(&SystemEntropy)?);
-    Ok(format!("{}\n", *root.to_paserk()))
+    let line_break = if output::is_appended() { "\n" } else { "" };
+    Ok(format!("{line_break}{}\n", *root.to_paserk()))
 }
 
 /// All keys, and since when they are what they are.

@@ -33,6 +33,31 @@ fn fresh_keys_differ_and_can_be_used() {
     }
 }
 
+/// Also to a file whose last line has no end.
+#[test]
+fn a_key_that_is_appended_has_a_line_of_its_own() {
+    let desk = Desk::new();
+    let path = desk.path().join("mounted");
+    let append = || {
+        let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("doorward"));
+        let command = command.args(["keys", "generate"]).env_clear().current_dir(desk.path());
+        assert!(command.stdout(file.unwrap()).status().unwrap().success());
+        fs::read_to_string(&path).unwrap()
+    };
+    let one = append();
+    assert_eq!(one.lines().count(), 1);
+    fs::write(&path, one.trim_end()).unwrap();
+    for keys in 2..4 {
+        append();
+        let list = desk.run_in("keys list --json", "DOORWARD_KEY_FILE", "mounted").is(0).out;
+        let list: Value = serde_json::from_str(&list).unwrap();
+        assert_eq!(list.as_array().unwrap().len(), keys);
+    }
+    fs::write(&path, format!("{}{}", one.trim_end(), one)).unwrap();
+    desk.run_in("keys list", "DOORWARD_KEY_FILE", "mounted").is(2).err("two keys in one line");
+}
+
 #[test]
 fn keys_that_cannot_be_used_are_a_matter_of_configuration() {
     let desk = Desk::new();

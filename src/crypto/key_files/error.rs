@@ -59,6 +59,17 @@ pub enum KeyError {
         /// The line, counted from 1.
         line: usize,
     },
+    /// A line holds two keys: the file did not end with a line break when the second was appended.
+    #[error(
+        "{} line {line}: two keys in one line. Each needs a line of its own: put a line break in front \
+         of the second `k4.local.`", .path.display()
+    )]
+    Joined {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
     /// Somebody else on the machine could read or write the secret.
     #[error("{} is open to others (mode {mode:04o}). Run: chmod {wanted:o} {}", .path.display(), .path.display())]
     Exposed {

@@ -56,6 +56,12 @@ fn what_is_wrong_with_the_files_is_said() {
     fs::write(&file, b"\n\xff\x00\xfe\n").unwrap();
     assert!(matches!(load(true), Err(KeyError::Malformed { line: 2, .. })));
 
+    // Two that were appended to each other without a line break.
+    fs::write(&file, [root(1), root(2)].map(|root| root.to_paserk().to_string()).concat()).unwrap();
+    let error = load(true).unwrap_err();
+    assert!(matches!(error, KeyError::Joined { line: 1, .. }), "{error}");
+    assert!(!error.to_string().contains(&**root(1).to_paserk()), "the key is repeated");
+
     // Also beside good ones: sessions may depend on the key that it held.
     add(&dir, &root(2), NOW.plus(Duration::from_secs(1))).unwrap();
     for nothing in ["", "\n", "# where is it?\n"] {
