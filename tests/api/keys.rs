@@ -484,6 +484,16 @@ async fn a_revocation_needs_no_files() {
     assert!(refusal.contains("Run `doorward keys rotate`"), "{refusal}");
     assert_eq!(ids(&app), before);
     ana.me().await.ok();
+
+    // Nor is one that has no successor passed over in silence.
+    fs::remove_file(&bad).unwrap();
+    keys::follow(&app.app()).await.unwrap();
+    app.sql().execute("UPDATE keys SET retired_at = 1", []).unwrap();
+    for _ in 0..2 {
+        let refusal = keys::follow(&app.app()).await.unwrap_err().to_string();
+        assert!(refusal.contains("retired or revoked on 1970"), "{refusal}");
+        assert_eq!(ids(&app), []);
+    }
 }
 
 /// A crash between the two steps of a revocation: the job removes what is marked.

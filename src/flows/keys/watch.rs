@@ -194,12 +194,21 @@ mod tests {
     #[tokio::test]
     async fn a_look_that_is_given_up_counts_for_nobody() {
         let bench = Bench::new();
-        let mut first = Box::pin(bench.watch.share(&bench.clock, std::future::pending()));
+        let (go_on, wait) = oneshot::channel();
+        let mut first = Box::pin(bench.watch.share(&bench.clock, async {
+            let _ = wait.await;
+            Ok(())
+        }));
         assert!(futures_util::poll!(&mut first).is_pending());
-        let mut other = Box::pin(bench.ask(Ok(())));
-        assert!(futures_util::poll!(&mut other).is_pending());
-        drop(first);
-        other.await.unwrap();
+        let mut second = Box::pin(bench.watch.share(&bench.clock, std::future::pending()));
+        let mut third = Box::pin(bench.ask(Ok(())));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(futures_util::poll!(&mut third).is_pending());
+        go_on.send(()).unwrap();
+        first.await.unwrap();
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(second);
+        third.await.unwrap();
         assert_eq!(bench.looks(), 1);
     }
 
