@@ -195,5 +195,5 @@ async fn load_keys(
     if !in_use.is_empty() && !in_use.iter().any(is_known) {
         return Err(KeyError::Others(place.path().to_owned()).into());
     }
-    Ok(flows::keys::sound(&place, keys, &records)?)
+    Ok(flows::keys::sound(&place, &keys, &records)?)
 }

@@ -113,7 +113,8 @@ pub async fn accept(
         let accept = |new| app.store.accept_invitation(id, user, hash.clone(), new, now);
         opening.store(app, accept).await
     };
-    match counted.unless_fault(accepting.await)? {
+    let is_good = |accepted: &Accepted| matches!(accepted, Accepted::Done(_));
+    match counted.unless_good(accepting.await, is_good)? {
         Accepted::Invalid => Err(Refusal::InvalidToken),
         Accepted::EmailTaken => Err(Refusal::EmailTaken),
         Accepted::Done(started) => {

@@ -10,7 +10,7 @@
 //! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
 //! - `keys`: which keys there are, and which are retired.
-//! - `outbox`: mail that waits to be delivered.
+//! - `outbox`: mail that waits to be delivered; `notices`: mail that nobody has asked for.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 //! - `backup`, `seal`, `restore`, `check`: the database on its way out, back, and looked at as a whole;
 //!   `hold`: who has the data directory.
@@ -29,6 +29,7 @@ mod invitations;
 mod keys;
 mod known;
 mod notes;
+mod notices;
 mod one_time;
 mod outbox;
 mod profiles;
@@ -56,7 +57,7 @@ pub use audit::{By, Detail, Event};
 pub use backup::{Part, Sealed};
 pub use check::{CheckError, Checked, check_database, check_file, damage_of_copy};
 pub use directory::{Changed, Page, UserFilter};
-pub use dossier::Dossier;
+pub use dossier::{Dossier, SeenDevice};
 pub use hold::{Hold, HoldError};
 pub use invitations::{Accepted, Invitation};
 pub use keys::{KeyName, KeyRecord, RetiredKey};

@@ -72,8 +72,8 @@ impl Store {
     /// Starts a session, if the account is still as it was when its password was checked: not
     /// disabled, and `password_hash` unchanged. With `rehashed`, the password's hash at the
     /// current costs, that replaces the old one. The owner is written to when the device is not one
-    /// of those that the account has. `None` when the account is no longer so. Nothing is done when the
-    /// session's key is retired.
+    /// of those that the account has, but for the first sign-in of all. `None` when the account is no longer
+    /// so. Nothing is done when the session's key is retired.
     pub async fn start_session(
         &self,
         user: UserId,
@@ -261,6 +261,9 @@ pub(super) fn start(
             session.client.ip,
             session.client.user_agent,
         ])?;
+    work.sql
+        .prepare_cached("UPDATE users SET has_signed_in = 1 WHERE id = ?1 AND has_signed_in = 0")?
+        .execute([user.id.0])?;
     devices::see(work, user.id, &new.client, now)?;
     work.audit(Event::SignedIn, Some(user.id), Some(session.id), &new.client, now)?;
     Ok(Started { session, user })
@@ -322,6 +325,26 @@ pub(super) fn open_of(sql: &Connection, user: Option<UserId>) -> rusqlite::Resul
     sql.prepare_cached(select!("WHERE ended_at IS NULL AND (?1 IS NULL OR user_id = ?1)"))?
         .query_map([user.map(|id| id.0)], from_row)?
         .collect()
+}
+
+/// The latest sessions of a user that are over, at most `most`, and whether there are others. They come
+/// in the order of the index, that of their ids: it is not sorted, however many there are.
+pub(super) fn ended_of(
+    sql: &Connection,
+    user: UserId,
+    most: u32,
+    now: Now,
+) -> rusqlite::Result<(Vec<Session>, bool)> {
+    let mut ended = sql
+        .prepare_cached(select!(
+            "WHERE user_id = ?1 AND (ended_at IS NOT NULL OR expires_at <= ?2 OR ends_at <= ?2)
+             ORDER BY id DESC LIMIT ?3"
+        ))?
+        .query_map(params![user.0, now.wall.as_millis(), most.saturating_add(1)], from_row)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let is_truncated = ended.len() > most as usize;
+    ended.truncate(most as usize);
+    Ok((ended, is_truncated))
 }
 
 /// A session, live or not.

@@ -203,7 +203,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
     let now = app.clock.now();
     let records = app.store.key_records().await?;
     let retired = retired(&records);
-    let keyring = sound(app.watch.place(), keyring, &records)?;
+    let keyring = sound(app.watch.place(), &keyring, &records)?;
     let (ids, current) = (keyring.ids(), app.keys.current());
     let gone = current.sets().filter(|set| {
         let id = set.ratchet.id;
@@ -230,7 +230,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
 }
 
 /// `keyring` without what is retired, if its active key is not.
-pub fn sound(place: &Place, keyring: Keyring, records: &[KeyRecord]) -> Result<Keyring, KeyError> {
+pub fn sound(place: &Place, keyring: &Keyring, records: &[KeyRecord]) -> Result<Keyring, KeyError> {
     let active = keyring.active();
     let record = records.iter().find(|record| record.name.id == active.ratchet.id);
     if let Some(at) = record.and_then(|record| record.retired_at) {

@@ -212,7 +212,7 @@ fn every_session_of_many_is_ended() {
     let file = place.path().join("copy.db");
     let sql = schema::prepare(&file).unwrap();
     sql.execute_batch(
-        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1);
+        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1, 1);
          WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 25000)
          INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
              rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
