@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::{Clock, Entropy, NoEntropy, SystemClock, SystemEntropy, random};
 use crate::config::{Config, ConfigError};
 use crate::crypto::hasher::HashFault;
-use crate::crypto::key_files::{self, KeyError};
+use crate::crypto::key_files::{self, KeyError, Place};
 use crate::crypto::keyring::{Keyring, Root};
 use crate::domain::secret::KeyId;
 use crate::domain::time::Now;
@@ -170,23 +170,30 @@ async fn load_keys(
     entropy: &dyn Entropy,
     now: Now,
 ) -> Result<Keyring, StartError> {
-    let in_use = store.keys_in_use(now).await?;
-    let (keys, place) = if let Some(path) = &config.key_file {
-        let (keys, warning) = key_files::load_file(path)?;
-        if let Some(warning) = warning {
-            tracing::warn!("{warning}");
+    let (mut in_use, records) = (store.keys_in_use(now).await?, store.key_records().await?);
+    // What a revoked key has made is over, and it is not to be put back.
+    in_use.retain(|id| {
+        !records.iter().any(|record| record.name.id == *id && record.retired_at.is_some())
+    });
+    let place = Place::from(config);
+    let keys = match &place {
+        Place::File(path) => {
+            let (keys, warning) = key_files::load_file(path)?;
+            if let Some(warning) = warning {
+                tracing::warn!("{warning}");
+            }
+            keys
         }
-        (keys, path.clone())
-    } else {
-        let dir = config.keys_dir();
-        let fresh = Root::from_bytes(random(entropy)?);
-        (key_files::load_dir(&dir, in_use.is_empty(), &fresh, now.wall)?, dir)
+        Place::Directory(dir) => {
+            let fresh = Root::from_bytes(random(entropy)?);
+            key_files::load_dir(dir, in_use.is_empty(), &fresh, now.wall)?
+        }
     };
     // A session depends on the key that it was made with: under others everybody would be
     // signed out without a word.
     let is_known = |id: &KeyId| keys.sets().any(|set| set.ratchet.id == *id);
     if !in_use.is_empty() && !in_use.iter().any(is_known) {
-        return Err(KeyError::Others(place).into());
+        return Err(KeyError::Others(place.path().to_owned()).into());
     }
-    Ok(keys.without(&store.retired_keys().await?))
+    Ok(flows::keys::sound(&place, &keys, &records)?)
 }

@@ -25,22 +25,24 @@ pub struct Fault {
     kind: FaultKind,
     what: &'static str,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// The log has it already, from when it began.
+    is_told: bool,
 }
 
 impl Fault {
     /// Too much work at the moment.
     pub const fn overloaded(what: &'static str) -> Self {
-        Self { kind: FaultKind::Overloaded, what, source: None }
+        Self { kind: FaultKind::Overloaded, what, source: None, is_told: false }
     }
 
     /// Out of order at the moment.
     pub const fn unavailable(what: &'static str) -> Self {
-        Self { kind: FaultKind::Unavailable, what, source: None }
+        Self { kind: FaultKind::Unavailable, what, source: None, is_told: false }
     }
 
     /// A defect.
     pub const fn internal(what: &'static str) -> Self {
-        Self { kind: FaultKind::Internal, what, source: None }
+        Self { kind: FaultKind::Internal, what, source: None, is_told: false }
     }
 
     /// With the cause.
@@ -48,6 +50,18 @@ impl Fault {
     pub fn because(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
+    }
+
+    /// The same, which the log has already: it lasts, and was written down when it began.
+    #[must_use]
+    pub const fn told(mut self) -> Self {
+        self.is_told = true;
+        self
+    }
+
+    /// Whether the log has it already.
+    pub const fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// What it means for whoever waits.

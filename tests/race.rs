@@ -344,7 +344,7 @@ async fn two_processes_on_one_file_do_not_fork_a_session() {
             let started = store
                 .start_session(ana.id, PASSWORD_HASH.to_owned(), None, &new, world.now())
                 .await;
-            started.unwrap().map(|started| started.session.id)
+            started.unwrap().unwrap().map(|started| started.session.id)
         })
     });
     let ids: Vec<SessionId> =

@@ -5,11 +5,12 @@ mod common;
 
 use common::{ACCESS_TTL, DAY, HOUR, MINUTE, PASSWORD_HASH, POLICY, SECOND, World, root};
 use doorward::crypto::keyring::Keyring;
+use doorward::domain::account::Email;
 use doorward::domain::claims::{Identity, Role};
-use doorward::domain::id::{Generation, SessionId};
+use doorward::domain::id::{Generation, SessionId, UserId};
 use doorward::domain::session::{Client, EndReason, ReusePolicy, SessionPolicy};
 use doorward::fault::FaultKind;
-use doorward::store::{Refused, Standing, UserChange};
+use doorward::store::{KeyName, NewUser, Refused, RetiredKey, Standing, UserChange};
 use uuid::Uuid;
 
 #[tokio::test]
@@ -270,7 +271,7 @@ async fn a_sign_in_replaces_the_hash_only_of_the_password_it_was_checked_against
     let start = async |checked: &str| {
         let (new, _) = world.new_session();
         let (checked, better) = (checked.to_owned(), Some("at new costs".to_owned()));
-        world.store.start_session(ana.id, checked, better, &new, world.now()).await
+        world.store.start_session(ana.id, checked, better, &new, world.now()).await.unwrap()
     };
     assert!(start("changed in between").await.unwrap().is_none());
     assert_eq!(stored().await.as_deref(), Some(PASSWORD_HASH));
@@ -290,6 +291,7 @@ async fn a_sign_in_ends_the_session_whose_cookie_it_was_sent() {
         .store
         .start_session(ben.id, PASSWORD_HASH.to_owned(), None, &new, world.now())
         .await
+        .unwrap()
         .unwrap();
     assert_eq!(world.live(ana.id).await, [other.session.id]);
     assert_eq!(world.rotate(old.token()).await.err(), Some(Refused::Invalid));
@@ -497,6 +499,47 @@ async fn a_user_that_was_read_is_forgotten_when_changed_here_or_by_another_proce
     other.change_user(ana.id, UserChange::Delete, world.now()).await.unwrap();
     world.store.follow(world.now()).await.unwrap();
     assert!(world.store.find_user(ana.id).await.unwrap().is_none());
+}
+
+/// Another process may have revoked the key a moment ago.
+#[tokio::test]
+async fn nothing_is_made_with_a_retired_key() {
+    let mut world = World::new(POLICY);
+    let ana = world.user("ana@example.com").await;
+    let held = world.sign_in(&ana).await;
+    let name = |byte| {
+        let keys = Keyring::new(&root(byte), &[]).unwrap();
+        let set = keys.active();
+        KeyName { id: set.ratchet.id, kid: set.public.id().to_owned() }
+    };
+    world.store.note_keys(vec![name(2), name(1)], world.now()).await.unwrap();
+    let other = world.second_store();
+    other.retire_key(name(1).id, world.now()).await.unwrap();
+
+    let (new, _) = world.new_session();
+    let checked = PASSWORD_HASH.to_owned();
+    let started = world.store.start_session(ana.id, checked, None, &new, world.now()).await;
+    assert!(matches!(started, Ok(Err(RetiredKey))));
+    let unlike = NewUser {
+        id: UserId(Uuid::from_u128(1)),
+        email: Email::parse("ben@example.com").unwrap(),
+        password_hash: PASSWORD_HASH.to_owned(),
+        role: Role::User,
+        is_verified: false,
+    };
+    let registered = world.store.register(unlike, new.clone(), world.now()).await;
+    assert!(matches!(registered, Ok(Err(RetiredKey))));
+    let account = world.store.find_account(ana.id).await.unwrap().unwrap();
+    let changed = world.store.change_password(account, "another".to_owned(), new, world.now());
+    assert!(matches!(changed.await, Ok(Err(RetiredKey))));
+    assert_eq!(world.rotate(held.token()).await.err(), Some(Refused::RetiredKey));
+    assert_eq!(world.count("SELECT count(*) FROM sessions WHERE generation = 1"), 1);
+    assert_eq!(world.count("SELECT count(*) FROM users"), 1);
+    assert_eq!(world.live(ana.id).await, [held.session.id]);
+
+    world.keys = Keyring::new(&root(2), &[root(1)]).unwrap();
+    world.rotate(held.token()).await.unwrap();
+    world.sign_in(&ana).await;
 }
 
 /// A process that has not seen the newest key must not take an honest parent for a foreign token.

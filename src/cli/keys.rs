@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::crypto::key_files::{KeyError, Place};
 use crate::crypto::keyring::{KeySet, Keyring, Root};
 use crate::domain::time::Timestamp;
-use crate::flows::keys::{self, Refusal};
-use crate::store::KeyRecord;
+use crate::flows::keys::{self, Older, Refusal, Rotated};
+use crate::store::{Hold, HoldError, KeyRecord};
 
 const GENERATE_EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,8 @@ pub(super) enum Command {
     /// Shows what is public: the id of the key that access tokens name (kid), and the id that
     /// refresh tokens name. The active key makes tokens. One that is verifying makes none, but what it
     /// made is still good; it is retired when nothing that is about can need it, not before the time
-    /// that is shown. A missing one has lost its file without having been retired.
+    /// that is shown. A missing one is on record, not retired, and its file is not there. After a
+    /// restore that is harmless: it was retired since the backup was made.
     List {
         /// Print a JSON array of {kid, key, state, since, until, refreshKeyId}
         #[arg(long)]
@@ -77,10 +78,12 @@ struct KeyView {
     refresh_key_id: String,
 }
 
-/// A line for a `key_file`.
+/// A line for a `key_file`. Behind something else in a file it begins with a line break, in case what
+/// is there does not end with one; empty lines are passed over.
 pub(super) fn generate() -> Result<String, Failure> {
     let root = Root::from_bytes(random(&SystemEntropy)?);
-    Ok(format!("{}\n", *root.to_paserk()))
+    let line_break = if output::is_appended() { "\n" } else { "" };
+    Ok(format!("{line_break}{}\n", *root.to_paserk()))
 }
 
 /// All keys, and since when they are what they are.
@@ -165,14 +168,23 @@ pub(super) fn rotate(config: Config, revoke_old: bool) -> Result<String, Failure
         return Err(Failure::usage(by_hand(&file.display().to_string(), revoke_old)));
     }
     data::require(&config.keys_dir(), "keys", &config.data_dir)?;
+    let is_served = match Hold::take(&config.data_dir) {
+        Err(HoldError::Taken(_)) => true,
+        held => held.map(|_| false)?,
+    };
     data::existing(config, async |data| {
         let Data { store, clock, entropy, config, .. } = data;
-        let dir = config.keys_dir();
-        let keyring = keys::rotate(store, dir.clone(), clock, entropy).await?;
+        let older = if revoke_old { Older::Revoke } else { Older::Verify };
+        let rotated = keys::rotate(store, config, older, is_served, clock, entropy).await?;
+        let Rotated { keyring, ended, left } = rotated;
         let kid = keyring.active().public.id();
         let older = count(keyring.sets().count() - 1, "older key");
         if revoke_old {
-            let ended = count(keys::revoke_older(store, dir, &keyring, clock).await?, "session");
+            if let Some(left) = left {
+                let left = format!("the files of revoked keys, which count no more, stay: {left}");
+                output::warn(&[left]);
+            }
+            let ended = count(ended, "session");
             return Ok(format!("{kid} signs from now on; {older} revoked, {ended} ended\n"));
         }
         Ok(format!(
@@ -202,7 +214,10 @@ impl From<Refusal> for Failure {
         match refusal {
             Refusal::Unreadable(error) => error.into(),
             Refusal::Internal(fault) => fault.into(),
-            Refusal::Needed { .. } => Self::failed(refusal),
+            Refusal::Elsewhere { .. } => Self::usage(refusal),
+            Refusal::Needed { .. } | Refusal::Missing { .. } | Refusal::NotRevoked { .. } => {
+                Self::failed(refusal)
+            }
         }
     }
 }

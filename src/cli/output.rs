@@ -1,7 +1,9 @@
 //! What is printed, and how.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd as _;
 
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
@@ -24,6 +26,12 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether standard output goes to a file that something is in already.
+pub(super) fn is_appended() -> bool {
+    let file = io::stdout().as_fd().try_clone_to_owned().map(File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|it| it.is_file() && it.len() > 0)
 }
 
 /// Says one line on standard error.

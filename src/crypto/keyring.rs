@@ -97,8 +97,7 @@ impl KeySet {
         let (public, sealing_footer) = (PublicKey::new(public), super::footer(&id));
         Ok(Self {
             sealing: SealingKey::from_bytes(*sealing),
-            endings: [public.footer(), &sealing_footer]
-                .map(|footer| URL_SAFE_NO_PAD.encode(footer)),
+            endings: [public.id(), &id].map(super::ending),
             sealing_footer,
             signer,
             public,
@@ -139,6 +138,9 @@ pub enum CsrfMatch {
 /// keys that come and go make another keyring.
 pub struct Keyring {
     active: Arc<KeySet>,
+    /// It is retired, and none has come in its place: it verifies nothing, and the store takes nothing
+    /// that it makes.
+    is_spent: bool,
     older: Vec<Arc<KeySet>>,
     ratchets: Arc<Ratchets>,
     verified: Verified,
@@ -149,20 +151,22 @@ impl Keyring {
     pub fn new(active: &Root, older: &[Root]) -> Result<Self, CryptoFault> {
         let derive = |root| KeySet::derive(root).map(Arc::new);
         let older = older.iter().map(derive).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self::of(derive(active)?, older))
+        Ok(Self::of(derive(active)?, false, older))
     }
 
-    fn of(active: Arc<KeySet>, older: Vec<Arc<KeySet>>) -> Self {
+    fn of(active: Arc<KeySet>, is_spent: bool, older: Vec<Arc<KeySet>>) -> Self {
         let ratchets =
             Ratchets::new(active.ratchet.clone(), older.iter().map(|set| set.ratchet.clone()));
-        Self { active, older, ratchets: Arc::new(ratchets), verified: Verified::new() }
+        Self { active, is_spent, older, ratchets: Arc::new(ratchets), verified: Verified::new() }
     }
 
-    /// The same without the older keys that have been `retired`.
+    /// The same without the keys that have been `retired`: they verify nothing. If the active one is
+    /// among them it is spent.
     #[must_use]
-    pub fn without(mut self, retired: &[KeyId]) -> Self {
-        self.older.retain(|set| !retired.contains(&set.ratchet.id));
-        Self::of(self.active, self.older)
+    pub fn without(&self, retired: &[KeyId]) -> Self {
+        let is_retired = |set: &KeySet| retired.contains(&set.ratchet.id);
+        let older = self.older.iter().filter(|set| !is_retired(set)).map(Arc::clone).collect();
+        Self::of(Arc::clone(&self.active), self.is_spent || is_retired(&self.active), older)
     }
 
     /// The set that makes new tokens.
@@ -170,12 +174,18 @@ impl Keyring {
         &self.active
     }
 
-    /// All sets, the active one first.
-    pub fn sets(&self) -> impl Iterator<Item = &KeySet> {
-        std::iter::once(&*self.active).chain(self.older.iter().map(|set| &**set))
+    /// Whether the active set is retired.
+    pub const fn is_spent(&self) -> bool {
+        self.is_spent
     }
 
-    /// The ids of all sets, that of the active one first.
+    /// All sets that verify, the active one first.
+    pub fn sets(&self) -> impl Iterator<Item = &KeySet> {
+        let active = (!self.is_spent).then_some(&*self.active);
+        active.into_iter().chain(self.older.iter().map(|set| &**set))
+    }
+
+    /// The ids of all sets that verify, that of the active one first.
     pub fn ids(&self) -> Vec<KeyId> {
         self.sets().map(|set| set.ratchet.id).collect()
     }
@@ -203,7 +213,7 @@ impl Keyring {
         let is = |set: &KeySet| -> bool {
             set.csrf_token(session).as_bytes().ct_eq(value.as_bytes()).into()
         };
-        if is(&self.active) {
+        if !self.is_spent && is(&self.active) {
             Some(CsrfMatch::Active)
         } else {
             self.older.iter().any(|set| is(set)).then_some(CsrfMatch::Older)

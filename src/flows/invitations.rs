@@ -100,7 +100,7 @@ pub async fn accept(
     is_open(app)?;
     let now = app.clock.now();
     let user = UserId::new(now.wall, &random(&*app.entropy)?);
-    let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
+    let mut opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     let presented = present(app, token, visitor.address, now).await?;
     let (id, counted) = presented.map_err(Refusal::TooManyAttempts)?;
     let id = id.ok_or(Refusal::InvalidToken)?;
@@ -110,7 +110,8 @@ pub async fn accept(
             return Ok(Accepted::Invalid);
         }
         let hash = app.hasher.hash(password, random(&*app.entropy)?).await?;
-        app.store.accept_invitation(id, user, hash, opening.new.clone(), now).await
+        let accept = |new| app.store.accept_invitation(id, user, hash.clone(), new, now);
+        opening.store(app, accept).await
     };
     let is_good = |accepted: &Accepted| matches!(accepted, Accepted::Done(_));
     match counted.unless_good(accepting.await, is_good)? {

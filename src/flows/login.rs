@@ -78,7 +78,7 @@ async fn sign_in(
     started: Evenly,
     now: Now,
 ) -> Result<Issued, Refusal> {
-    let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
+    let mut opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     // Between the check and the start the account may have changed: another login has stored
     // a better hash, an operator has disabled it. Then the check counts for nothing.
     for _ in 0..RETRIES {
@@ -96,10 +96,12 @@ async fn sign_in(
                 return Err(Refusal::AccountDisabled);
             }
         };
-        let started = app
-            .store
-            .start_session(checked.user, checked.password_hash, checked.rehashed, &opening.new, now)
-            .await?;
+        let Checked { user, password_hash, rehashed } = checked;
+        let start = |new| {
+            let (hash, rehashed) = (password_hash.clone(), rehashed.clone());
+            async move { app.store.start_session(user, hash, rehashed, &new, now).await }
+        };
+        let started = opening.store(app, start).await?;
         if let Some(started) = started {
             metrics::counter!(metric::SIGN_INS, "how" => "login").increment(1);
             return Ok(opening.mint(app, started, now)?);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys;
 use crate::app::App;
 use crate::clock::random;
 use crate::crypto::keyring::Keyring;
@@ -14,7 +15,7 @@ use crate::domain::secret::{Salt, Secret};
 use crate::domain::session::{Client, Session};
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
-use crate::store::{NewSession, Rotated, Started};
+use crate::store::{NewSession, RetiredKey, Rotated, Started};
 
 /// A session with the tokens that were just made for it.
 pub struct Issued {
@@ -114,6 +115,27 @@ impl Opening {
             policy,
         };
         Ok(Self { new, secret, remember, keys, draw })
+    }
+
+    /// Has `start` store the session. When its key was revoked meanwhile, which a request that hashed
+    /// a password may learn late, another time with the key that has come in its place.
+    pub(super) async fn store<T, F>(
+        &mut self,
+        app: &App,
+        start: impl Fn(NewSession) -> F + Send,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<Result<T, RetiredKey>, Fault>> + Send,
+    {
+        if let Ok(done) = start(self.new.clone()).await? {
+            return Ok(done);
+        }
+        self.keys = keys::instead_of(app, self.new.key_id).await?;
+        let ratchet = self.keys.ratchets().active();
+        self.new.secret_hash = ratchet.lookup(&self.secret);
+        self.new.key_id = ratchet.id;
+        let done = start(self.new.clone()).await?;
+        done.map_err(|RetiredKey| Fault::unavailable("the key was revoked once more"))
     }
 
     /// Makes the tokens of the session, which was started.

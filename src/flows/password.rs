@@ -48,8 +48,9 @@ pub async fn change(
     let now = app.clock.now();
     let account = confirm(app, caller, current, visitor.address, now).await?;
     let hash = app.hasher.hash(new, random(&*app.entropy)?).await?;
-    let opening = Opening::new(app, visitor.client, None, visitor.remember, now)?;
-    let changed = app.store.change_password(account, hash, opening.new.clone(), now).await?;
+    let mut opening = Opening::new(app, visitor.client, None, visitor.remember, now)?;
+    let change = |new| app.store.change_password(account.clone(), hash.clone(), new, now);
+    let changed = opening.store(app, change).await?;
     let started = changed.ok_or(Refusal::SessionExpired)?;
     Ok(opening.mint(app, started, now)?)
 }

@@ -88,6 +88,10 @@ pub(super) async fn rotate(
         keys = keys::look_again(app).await?;
         outcome = app.store.rotate(rotation(&keys)).await?;
     }
+    if matches!(outcome, Err(Refused::RetiredKey)) {
+        keys = keys::instead_of(app, keys.active().ratchet.id).await?;
+        outcome = app.store.rotate(rotation(&keys)).await?;
+    }
     let refusal = match outcome {
         Ok(rotated) => return Ok(mint::mint(app, keys, rotated, remember, draw, now)?),
         Err(refused) => refused,
@@ -97,6 +101,7 @@ pub(super) async fn rotate(
             tracing::error!(%user, %session, "the key that a session was made with is not there");
             Refusal::Invalid
         }
+        Refused::RetiredKey => Fault::unavailable("the key was revoked once more").into(),
         Refused::UserGone => Refusal::UserGone,
         Refused::Invalid => Refusal::Invalid,
         Refused::Late => Refusal::Late,

@@ -84,8 +84,9 @@ async fn create(
     if app.config.require_verified_email {
         return pend(app, user, visitor, now).await;
     }
-    let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
-    let started = app.store.register(user, opening.new.clone(), now).await?;
+    let mut opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
+    let register = |new| app.store.register(user.clone(), new, now);
+    let started = opening.store(app, register).await?;
     let started = started.ok_or(Refusal::EmailTaken)?;
     metrics::counter!(metric::SIGN_INS, "how" => "register").increment(1);
     Ok(Registered::SignedIn(Box::new(opening.mint(app, started, now)?)))

@@ -168,7 +168,7 @@ impl Problem {
     /// under which the log has more.
     pub fn report(self, request_id: &str) -> Response {
         metrics::counter!(metric::REFUSALS, "code" => self.code.as_str()).increment(1);
-        if let Some(fault) = &self.fault {
+        if let Some(fault) = self.fault.as_ref().filter(|fault| !fault.is_told()) {
             tracing::error!(%fault, request_id, "{}", self.code.as_str());
         }
         self.traced(request_id).into_response()

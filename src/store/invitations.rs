@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::audit::{By, Detail, Event};
 use super::directory::Page;
+use super::keys::RetiredKey;
 use super::one_time;
 use super::sessions::{self, NewSession, Started};
 use super::users::{self, NewUser};
@@ -144,7 +145,7 @@ impl Store {
 
     /// Makes the account that somebody was invited to, with the address and the role of the
     /// invitation, and starts its first session. Whoever reads the mail owns the address: it counts as
-    /// verified.
+    /// verified. Nothing is done when the session's key is retired.
     pub async fn accept_invitation(
         &self,
         id: OneTimeId,
@@ -152,8 +153,8 @@ impl Store {
         password_hash: String,
         session: NewSession,
         now: Now,
-    ) -> Result<Accepted, Fault> {
-        self.write(move |work| {
+    ) -> Result<Result<Accepted, RetiredKey>, Fault> {
+        self.write_with_key(session.key_id, move |work| {
             let Some(Invitation { email, role, .. }) = find(work, id, now)? else {
                 return Ok(Accepted::Invalid);
             };

@@ -38,7 +38,25 @@ pub struct KeyRecord {
     pub retired_at: Option<Timestamp>,
 }
 
+/// The key is retired: it makes nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetiredKey;
+
 impl Store {
+    /// Runs `job`, which starts a session with the key, unless that is retired.
+    pub(super) async fn write_with_key<T: Send + 'static>(
+        &self,
+        key: KeyId,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<Result<T, RetiredKey>, Fault> {
+        self.write(
+            move |work| {
+                if work.is_retired(&key)? { Ok(Err(RetiredKey)) } else { job(work).map(Ok) }
+            },
+        )
+        .await
+    }
+
     /// All keys that were ever seen, the latest first.
     pub async fn key_records(&self) -> Result<Vec<KeyRecord>, Fault> {
         self.read(|sql| {
@@ -75,7 +93,7 @@ impl Store {
             )?;
             work.sql.execute(
                 "UPDATE keys SET superseded_at = NULL, needed_at = max(needed_at, ?2)
-                 WHERE id = ?1 AND superseded_at IS NOT NULL",
+                 WHERE id = ?1 AND superseded_at IS NOT NULL AND retired_at IS NULL",
                 params![active.id.0, at],
             )?;
             if is_new && had_others {
@@ -119,9 +137,9 @@ impl Store {
     }
 
     /// Retires all keys but `active`, and ends what was made with them: all sessions, and the links in
-    /// mails. How many sessions there were.
+    /// mails. How many sessions there were. Waits as long as that takes.
     pub async fn revoke_keys(&self, active: KeyId, now: Now) -> Result<usize, Fault> {
-        self.write(move |work| {
+        let revoke = move |work: &mut Work<'_>| {
             let ended = sessions::end(work, Which::All, EndReason::Revoked, now)?;
             work.audit(Event::SessionRevoked, None, None, &Client::default(), now)?;
             work.sql.execute("DELETE FROM one_time_tokens", [])?;
@@ -134,15 +152,20 @@ impl Store {
                 work.retire(&id, now)?;
             }
             Ok(ended.len())
-        })
-        .await
+        };
+        self.writer.submit_patiently(revoke).await
     }
 
     /// The keys that are retired.
-    pub async fn retired_keys(&self) -> Result<Vec<KeyId>, Fault> {
-        let records = self.key_records().await?;
-        let retired = records.into_iter().filter(|key| key.retired_at.is_some());
-        Ok(retired.map(|key| key.name.id).collect())
+    pub async fn retired_keys(&self) -> Result<Vec<KeyName>, Fault> {
+        self.read(|sql| {
+            let mut rows =
+                sql.prepare_cached("SELECT id, kid FROM keys WHERE retired_at IS NOT NULL")?;
+            let rows =
+                rows.query_map([], |row| Ok(KeyName { id: KeyId(row.get(0)?), kid: row.get(1)? }))?;
+            rows.collect()
+        })
+        .await
     }
 }
 
@@ -165,6 +188,16 @@ impl Work<'_> {
             ],
         )?;
         Ok(inserted == 1)
+    }
+
+    /// Whether a key is retired. In the transaction that is to use it: another process may have
+    /// revoked it a moment ago.
+    pub(super) fn is_retired(&self, id: &KeyId) -> rusqlite::Result<bool> {
+        self.sql
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?1 AND retired_at IS NOT NULL)",
+            )?
+            .query_row([id.0], |row| row.get(0))
     }
 
     fn retire(&self, id: &KeyId, now: Now) -> rusqlite::Result<bool> {

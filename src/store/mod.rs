@@ -60,7 +60,7 @@ pub use directory::{Changed, Page, UserFilter};
 pub use dossier::{Dossier, SeenDevice};
 pub use hold::{Hold, HoldError};
 pub use invitations::{Accepted, Invitation};
-pub use keys::{KeyName, KeyRecord};
+pub use keys::{KeyName, KeyRecord, RetiredKey};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;

@@ -72,6 +72,9 @@ pub enum Refused {
     /// The session was made with keys that are not among the ratchets: nothing can be said of the
     /// token. Whoever has newer keys may ask again.
     UnknownKey,
+    /// The key that would make the next generation is retired: another process has revoked it. Whoever
+    /// has the one that came in its place may ask again.
+    RetiredKey,
 }
 
 #[cfg(not(feature = "broken-rotation"))]
@@ -107,6 +110,10 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
         && session.as_ref().is_some_and(|session| !rotation.ratchets.know(session.key_id))
     {
         return Ok(Err(Refused::UnknownKey));
+    }
+    let makes_tokens = matches!(verdict, Verdict::Rotate | Verdict::Retry | Verdict::Race);
+    if makes_tokens && work.is_retired(&rotation.ratchets.active().id)? {
+        return Ok(Err(Refused::RetiredKey));
     }
     metrics::counter!(metric::VERDICTS, "verdict" => name(verdict)).increment(1);
 

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::Store;
 use super::audit::{By, Event};
 use super::devices;
+use super::keys::RetiredKey;
 use super::revocations::{Revocation, Standing};
 use super::users;
 use super::writer::Work;
@@ -71,7 +72,8 @@ impl Store {
     /// Starts a session, if the account is still as it was when its password was checked: not
     /// disabled, and `password_hash` unchanged. With `rehashed`, the password's hash at the
     /// current costs, that replaces the old one. The owner is written to when the device is not one
-    /// of those that the account has, but for the first sign-in of all. `None` when the account is no longer so.
+    /// of those that the account has, but for the first sign-in of all. `None` when the account is no longer
+    /// so. Nothing is done when the session's key is retired.
     pub async fn start_session(
         &self,
         user: UserId,
@@ -79,9 +81,9 @@ impl Store {
         rehashed: Option<String>,
         new: &NewSession,
         now: Now,
-    ) -> Result<Option<Started>, Fault> {
+    ) -> Result<Result<Option<Started>, RetiredKey>, Fault> {
         let new = new.clone();
-        self.write(move |work| {
+        self.write_with_key(new.key_id, move |work| {
             let account = users::by_id(work.sql, user).optional()?;
             let Some(account) = account.filter(|account| {
                 account.user.disabled_at.is_none() && account.password_hash == password_hash
@@ -210,7 +212,7 @@ impl Store {
     }
 }
 
-/// Starts a session in the transaction of `work`.
+/// Starts a session in the transaction of `work`, which is one of `write_with_key`.
 pub(super) fn start(
     work: &mut Work<'_>,
     user: User,

@@ -9,6 +9,7 @@ use super::audit::{By, Detail, Event};
 use super::devices;
 use super::directory::{self, Changed};
 use super::invitations;
+use super::keys::RetiredKey;
 use super::one_time;
 use super::revocations::Revocation;
 use super::sessions::{self, NewSession, Started, Which};
@@ -46,6 +47,7 @@ pub struct Account {
 }
 
 /// An account to be made.
+#[derive(Clone)]
 pub struct NewUser {
     /// Its id.
     pub id: UserId,
@@ -101,14 +103,15 @@ impl UserChange {
 }
 
 impl Store {
-    /// Makes an account and signs it in. `None` when the address belongs to one already.
+    /// Makes an account and signs it in. `None` when the address belongs to one already. Nothing is done
+    /// when the session's key is retired.
     pub async fn register(
         &self,
         new: NewUser,
         session: NewSession,
         now: Now,
-    ) -> Result<Option<Started>, Fault> {
-        self.write(move |work| {
+    ) -> Result<Result<Option<Started>, RetiredKey>, Fault> {
+        self.write_with_key(session.key_id, move |work| {
             let user = insert(work, &new, &By::from(session.client.clone()), now)?;
             user.map(|user| sessions::start(work, user, &session, now)).transpose()
         })
@@ -132,15 +135,16 @@ impl Store {
 
     /// Changes the password of an account whose old one was checked, ends all sessions and starts
     /// `session`. The owner is written to, as after a sign-in too; a device that is not known does not
-    /// become so, as it may be a thief's. `None` when the account is no longer as it was checked.
+    /// become so, as it may be a thief's. `None` when the account is no longer as it was checked. Nothing is
+    /// done when the session's key is retired.
     pub async fn change_password(
         &self,
         checked: Account,
         hash: String,
         session: NewSession,
         now: Now,
-    ) -> Result<Option<Started>, Fault> {
-        self.write(move |work| {
+    ) -> Result<Result<Option<Started>, RetiredKey>, Fault> {
+        self.write_with_key(session.key_id, move |work| {
             let Some(user) = unchanged(work, &checked)? else { return Ok(None) };
             let client = &session.client;
             let is_known = devices::is_known(work, user.id, client)?;

@@ -100,14 +100,28 @@ impl Writer {
         &self,
         job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Fault> {
-        let (reply, answer) = oneshot::channel();
-        self.queue(Box::new(Task { job: Some(job), outcome: None, reply }))?;
         // A disk that hangs must not hang its callers: for them the answer is lost, and whoever
         // asks again gets it.
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(answer) => answer.map_err(|_| closed())?,
-            Err(_) => Err(Fault::unavailable("the database takes too long")),
-        }
+        self.submit_within(PATIENCE, job).await
+    }
+
+    async fn submit_within<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let answer = tokio::time::timeout(patience, self.submit_patiently(job)).await;
+        answer.map_err(|_| Fault::unavailable("the database takes too long"))?
+    }
+
+    /// The same for a caller who has to know what came of it, however long that takes.
+    pub(super) async fn submit_patiently<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Work<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.queue(Box::new(Task { job: Some(job), outcome: None, reply }))?;
+        answer.await.map_err(|_| closed())?
     }
 
     /// Queues a job of whose outcome nobody is told.

@@ -241,3 +241,18 @@ async fn closing_finishes_what_is_queued_and_folds_the_log() {
 fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
 }
+
+/// Whoever has to know what came of a write waits for it; whoever is served does not.
+#[tokio::test]
+async fn who_asks_patiently_waits_for_as_long_as_it_takes() {
+    let bench = Bench::new();
+    let (go_on, wait) = mpsc::channel::<()>();
+    let slow = bench.writer.submit_patiently(move |_| Ok(wait.recv().is_ok()));
+    let release = async {
+        let fault = bench.writer.submit_within(Duration::ZERO, |_| Ok(())).await.unwrap_err();
+        assert_eq!(fault.kind(), FaultKind::Unavailable);
+        go_on.send(()).unwrap();
+    };
+    let (slow, ()) = tokio::join!(slow, release);
+    assert!(slow.unwrap());
+}

@@ -10,12 +10,12 @@ use doorward::crypto::key_files::{self, Place};
 use doorward::crypto::keyring::Root;
 use doorward::domain::secret::KeyId;
 use doorward::domain::session::Client;
-use doorward::flows::keys::{self, Refusal};
+use doorward::flows::keys::{self, Older, Refusal};
 use doorward::flows::refresh::refresh;
 use doorward::store::Store;
 use serde_json::json;
 
-use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, SECOND, TestApp, Tokens};
+use crate::harness::{ACCESS_TTL, DAY, GRACE, HOUR, PASSWORD, Program, SECOND, TestApp, Tokens};
 use crate::tokens::claims;
 
 fn root(byte: u8) -> Root {
@@ -185,7 +185,8 @@ async fn a_token_of_an_unknown_key_has_the_server_look_before_it_refuses() {
     }
     assert_eq!(here.audited("key_rotated"), 4, "each once, whoever sees it first");
 
-    // A made-up one changes nothing, and costs a look at a list of names.
+    // A made-up one changes nothing, and costs a look at a list of names: no database is asked.
+    here.sql().execute("ALTER TABLE keys RENAME TO mislaid", []).unwrap();
     let forged = ana.tokens.access.rsplit_once('.').unwrap().0.to_owned() + ".eyJraWQiOiJ4In0";
     here.me(&forged).await.problem(401, "session_expired");
 }
@@ -230,6 +231,13 @@ async fn keys_that_cannot_be_used_leave_the_old_ones_in_force() {
         app.me(&unknown).await.problem(503, "unavailable");
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    // Not for every token that anybody makes up: once in a while.
+    let unknown = ana.tokens.access.rsplit_once('.').unwrap().0.to_owned() + ".eyJraWQiOiJ4In0";
+    app.me(&unknown).await.problem(503, "unavailable");
+    assert_eq!(ids(&app), before);
+    app.clock.advance(SECOND);
+    app.me(&unknown).await.problem(401, "session_expired");
+    assert_eq!(ids(&app).len(), 2);
     keys::follow(&app.app()).await.unwrap();
     assert_eq!(ids(&app).len(), 2);
     ana.me().await.ok();
@@ -311,6 +319,31 @@ async fn a_key_is_retired_when_nothing_can_need_it_any_more() {
     assert_eq!(app.audited("key_retired"), 1, "once");
 }
 
+/// The server was off for longer than a superseded key is kept: what it made may have been needed until
+/// a moment ago.
+#[tokio::test]
+async fn an_outage_does_not_age_a_key() {
+    let app = start().await;
+    let idle = app.program("ben@example.com").await;
+    rotate(&app, 2).await;
+    let both = ids(&app);
+    app.clock.advance(20 * DAY);
+    app.refresh(&idle.tokens).await.ok();
+    keys::retire(&app.app()).await.unwrap();
+    assert_eq!((ids(&app), there(&app)), (both.clone(), both.clone()));
+    // His answer was lost, and he asks again with what the old key has made.
+    app.clock.advance(HOUR);
+    let tokens = Tokens::of(&app.refresh(&idle.tokens).await.ok());
+    let mut ben = Program::new(&app, tokens);
+    for _ in 0..8 {
+        days(&app, 1).await;
+        ben.refresh().await;
+    }
+    assert_eq!(ids(&app), both);
+    days(&app, 1).await;
+    assert_eq!(ids(&app), [both[0]]);
+}
+
 /// The cache of verified tokens goes with the keyring.
 #[tokio::test]
 async fn what_a_revoked_key_has_signed_is_refused_at_once() {
@@ -319,12 +352,16 @@ async fn what_a_revoked_key_has_signed_is_refused_at_once() {
     let ben = app.signed_in("ben@example.com").await;
     ana.me().await.ok();
     let running = app.app();
-    let keyring =
-        keys::rotate(&running.store, dir(&app), &*running.clock, &*running.entropy).await.unwrap();
-    keys::follow(&running).await.unwrap();
-    ana.me().await.ok();
-    let ended = keys::revoke_older(&running.store, dir(&app), &keyring, &*running.clock).await;
-    assert_eq!(ended.unwrap(), 2);
+    let rotated = keys::rotate(
+        &running.store,
+        &running.config,
+        Older::Revoke,
+        true,
+        &*running.clock,
+        &*running.entropy,
+    );
+    let rotated = rotated.await.unwrap();
+    assert_eq!((rotated.ended, rotated.keyring.ids().len()), (2, 2));
     keys::follow(&running).await.unwrap();
     assert_eq!((ids(&app).len(), there(&app).len()), (1, 1));
 
@@ -344,6 +381,119 @@ async fn what_a_revoked_key_has_signed_is_refused_at_once() {
         ("key_retired", 1),
     ] {
         assert_eq!(app.audited(event), times, "{event}");
+    }
+}
+
+/// Another process revokes all keys but a new one. The server has not looked yet.
+async fn revoke(app: &TestApp) {
+    let running = app.app();
+    let store = Store::open(running.store.path(), ACCESS_TTL, app.now()).unwrap();
+    let (clock, entropy) = (&*running.clock, &*running.entropy);
+    let rotated =
+        keys::rotate(&store, &running.config, Older::Revoke, true, clock, entropy).await.unwrap();
+    assert!(rotated.left.is_none());
+    store.close();
+}
+
+/// The server makes nothing with a revoked key, also before it has looked.
+#[tokio::test]
+async fn a_session_that_begins_right_after_a_revocation_is_made_with_the_new_key() {
+    let app = start().await;
+    app.account("ana@example.com").await;
+    let made_with = |app: &TestApp| -> Vec<u8> {
+        let newest = "SELECT key_id FROM sessions WHERE ended_at IS NULL ORDER BY created_at DESC";
+        app.sql().query_row(newest, [], |row| row.get(0)).unwrap()
+    };
+    let sign_in = |path, email| {
+        let body = json!({"email": email, "password": PASSWORD, "delivery": "body"});
+        app.post(path).json(body)
+    };
+    for (path, email) in
+        [("/api/auth/login", "ana@example.com"), ("/api/auth/register", "ben@example.com")]
+    {
+        let before = ids(&app);
+        revoke(&app).await;
+        assert_eq!(ids(&app), before, "it has not looked");
+        let signed_in = sign_in(path, email).await;
+        let tokens = Tokens::of(&signed_in.json());
+        assert_eq!(ids(&app), there(&app), "{path}");
+        assert_eq!(made_with(&app), ids(&app)[0].0, "{path}");
+        app.app().store.follow(app.now()).await.unwrap();
+        app.me(&tokens.access).await.ok();
+        app.refresh(&tokens).await.ok();
+        app.clock.advance(SECOND);
+    }
+}
+
+/// Also in a rotation: the session is of an older key, and the active one is retired elsewhere.
+#[tokio::test]
+async fn a_rotation_right_after_a_revocation_is_made_with_the_new_key() {
+    let app = start().await;
+    rotate(&app, 2).await;
+    let both = ids(&app);
+    let mut ana = app.program("ana@example.com").await;
+    rotate(&app, 3).await;
+    let retired = "UPDATE keys SET retired_at = 1 WHERE id = ?1";
+    assert_eq!(app.sql().execute(retired, [ids(&app)[0].0]).unwrap(), 1);
+    add(&app, 4);
+    ana.refresh().await;
+    assert_eq!(ids(&app), [there(&app)[0], both[1], both[0]]);
+    ana.me().await.ok();
+}
+
+/// What is revoked is refused at once, although nothing new can be read: the files count for nothing.
+#[tokio::test]
+async fn a_revocation_needs_no_files() {
+    let app = start().await;
+    let ana = app.program("ana@example.com").await;
+    let first = fs::read_dir(dir(&app)).unwrap().next().unwrap().unwrap().path();
+    let leaked = fs::read(&first).unwrap();
+    // Another one than the active key.
+    rotate(&app, 2).await;
+    let [active, old] = ids(&app)[..] else { panic!() };
+    app.app().store.revoke_keys(active, app.now()).await.unwrap();
+    ana.me().await.problem(401, "session_expired");
+    assert_eq!(ids(&app), [active, old]);
+    keys::follow(&app.app()).await.unwrap();
+    assert_eq!((ids(&app), there(&app)), (vec![active], vec![active, old]));
+
+    // The active one, while its successor cannot be read.
+    let bad = dir(&app).join("9.key");
+    let ben = app.program("ben@example.com").await;
+    revoke(&app).await;
+    fs::write(&bad, "k4.local.c2hvcnQ\n").unwrap();
+    keys::follow(&app.app()).await.unwrap_err();
+    assert_eq!(ids(&app), []);
+    let published = app.get("/.well-known/doorward-keys").await.ok();
+    assert_eq!(published["keys"], json!([]));
+    app.login("ana@example.com", PASSWORD).await.problem(503, "unavailable");
+    // What is known to be retired is told from what may be new.
+    ben.me().await.problem(401, "session_expired");
+    app.refresh(&ben.tokens).await.problem(403, "invalid_refresh_token");
+    fs::remove_file(&bad).unwrap();
+    keys::follow(&app.app()).await.unwrap();
+    let ana = app.program("ana@example.com").await;
+    ana.me().await.ok();
+
+    // And it does not come back, alone or in front of the others.
+    let before = ids(&app);
+    assert_eq!((before.len(), there(&app)), (1, before.clone()));
+    fs::write(&bad, leaked).unwrap();
+    fs::set_permissions(&bad, fs::Permissions::from_mode(0o600)).unwrap();
+    let refusal = keys::follow(&app.app()).await.unwrap_err().to_string();
+    assert!(refusal.contains("retired or revoked on 2027"), "{refusal}");
+    assert!(refusal.contains("Run `doorward keys rotate`"), "{refusal}");
+    assert_eq!(ids(&app), before);
+    ana.me().await.ok();
+
+    // Nor is one that has no successor passed over in silence.
+    fs::remove_file(&bad).unwrap();
+    keys::follow(&app.app()).await.unwrap();
+    app.sql().execute("UPDATE keys SET retired_at = 1", []).unwrap();
+    for _ in 0..2 {
+        let refusal = keys::follow(&app.app()).await.unwrap_err().to_string();
+        assert!(refusal.contains("retired or revoked on 1970"), "{refusal}");
+        assert_eq!(ids(&app), []);
     }
 }
 

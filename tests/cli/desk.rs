@@ -132,7 +132,7 @@ impl Desk {
             let email = Email::parse(ANA).unwrap();
             let ana = store.find_account_by_email(email).await.unwrap().unwrap();
             let started = store.start_session(ana.user.id, ana.password_hash, None, &session, now);
-            assert!(started.await.unwrap().is_some());
+            assert!(started.await.unwrap().unwrap().is_some());
         });
         store.close();
         id

@@ -33,6 +33,31 @@ fn fresh_keys_differ_and_can_be_used() {
     }
 }
 
+/// Also to a file whose last line has no end.
+#[test]
+fn a_key_that_is_appended_has_a_line_of_its_own() {
+    let desk = Desk::new();
+    let path = desk.path().join("mounted");
+    let append = || {
+        let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("doorward"));
+        let command = command.args(["keys", "generate"]).env_clear().current_dir(desk.path());
+        assert!(command.stdout(file.unwrap()).status().unwrap().success());
+        fs::read_to_string(&path).unwrap()
+    };
+    let one = append();
+    assert_eq!(one.lines().count(), 1);
+    fs::write(&path, one.trim_end()).unwrap();
+    for keys in 2..4 {
+        append();
+        let list = desk.run_in("keys list --json", "DOORWARD_KEY_FILE", "mounted").is(0).out;
+        let list: Value = serde_json::from_str(&list).unwrap();
+        assert_eq!(list.as_array().unwrap().len(), keys);
+    }
+    fs::write(&path, format!("{}{}", one.trim_end(), one)).unwrap();
+    desk.run_in("keys list", "DOORWARD_KEY_FILE", "mounted").is(2).err("two keys in one line");
+}
+
 #[test]
 fn keys_that_cannot_be_used_are_a_matter_of_configuration() {
     let desk = Desk::new();
@@ -189,6 +214,59 @@ fn a_leaked_key_is_revoked_with_all_that_it_made() {
     server.stop();
 }
 
+/// A session that a revoked key has made, however it came to live, holds up no start.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "writes what only a defect could")]
+fn what_a_revoked_key_has_left_behind_is_no_reason_not_to_start() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let tokens = server.post("/api/auth/login", &login());
+    desk.run("keys rotate --revoke-old").is(0);
+    wait_for(&server, |keys| keys.len() == 1);
+    server.stop();
+    let sql = rusqlite::Connection::open(desk.path().join("data/doorward.db")).unwrap();
+    sql.execute("UPDATE sessions SET ended_at = NULL, end_reason = NULL", []).unwrap();
+    drop(sql);
+    let server = Server::start(&desk, &[]);
+    let body = json!({"refreshToken": tokens["refreshToken"]});
+    assert_eq!(server.refused("/api/auth/refresh", &body), (403, "invalid_refresh_token".into()));
+    server.stop();
+}
+
+/// As a copy of the directory from before brings it.
+#[test]
+fn a_revoked_key_that_is_put_back_signs_nothing() {
+    let desk = Desk::with_ana();
+    let (keys, copy) = (desk.path().join("data/keys"), desk.path().join("copy"));
+    Server::start(&desk, &[]).stop();
+    let name = fs::read_dir(&keys).unwrap().next().unwrap().unwrap().file_name();
+    fs::create_dir(&copy).unwrap();
+    fs::copy(keys.join(&name), copy.join(&name)).unwrap();
+    desk.run("keys rotate --revoke-old").is(0);
+    fs::copy(copy.join(&name), keys.join("9.key")).unwrap();
+    desk.run("serve --listen 127.0.0.1:0")
+        .is(2)
+        .err("the active key in data/keys is k4.pid.")
+        .err("which was retired or revoked on 20")
+        .err("Run `doorward keys rotate`");
+    desk.run("keys list").is(0).out("retired");
+    desk.run("keys rotate").is(0);
+    let server = Server::start(&desk, &[]);
+    assert_eq!(published(&server).len(), 2);
+    let tokens = server.post("/api/auth/login", &login());
+    server.post("/api/auth/refresh", &json!({"refreshToken": tokens["refreshToken"]}));
+    server.stop();
+
+    let file = desk.run_in("serve --listen 127.0.0.1:0", "DOORWARD_KEY_FILE", "copy/old");
+    file.is(2).err("cannot read copy/old");
+    fs::rename(copy.join(&name), copy.join("old")).unwrap();
+    desk.run("session revoke --all").is(0);
+    desk.run_in("serve --listen 127.0.0.1:0", "DOORWARD_KEY_FILE", "copy/old")
+        .is(2)
+        .err("the active key in copy/old")
+        .err("Add a line to the end of the file");
+}
+
 #[test]
 fn a_key_file_is_read_on_a_hangup() {
     let desk = Desk::with_ana();
@@ -231,6 +309,126 @@ fn a_key_file_is_read_on_a_hangup() {
     server.signal(Signal::TERM);
     let log = server.end().is(0).err;
     assert!(!log.contains("k4.local") && !log.contains("c2hvcnQ"), "{log}");
+}
+
+/// A key file that cannot be read lasts, and anybody can make up tokens of keys that there are not.
+#[test]
+fn a_flood_of_unknown_tokens_does_not_fill_the_log() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    let bad = desk.path().join("data/keys/9.key");
+    fs::write(&bad, "k4.local.c2hvcnQ\n").unwrap();
+    for _ in 0..30 {
+        let made_up = [("authorization", "Bearer v4.public.AAAA.eyJraWQiOiJ4In0")];
+        let (status, body) = server.ask("GET", "/api/auth/me", &made_up, &Value::Null);
+        assert_eq!((status, &body["code"]), (503, &json!("unavailable")));
+    }
+    server.signal(Signal::TERM);
+    let log = server.end().is(0).err;
+    let lines = log.lines().filter(|line| line.contains("the keys stay as they are"));
+    assert!((1..=2).contains(&lines.count()), "the request, and the job: {log}");
+}
+
+/// Each revokes what was there before it, and never the key that stays.
+#[test]
+fn two_revocations_at_once_leave_the_newest_key_good() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    for _ in 0..8 {
+        std::thread::scope(|scope| {
+            let runs = [0, 1].map(|_| scope.spawn(|| desk.run("keys rotate --revoke-old").is(0)));
+            for run in runs {
+                run.join().unwrap().out("1 older key revoked");
+            }
+        });
+        let list = desk.json("keys list --json");
+        let good = list.as_array().unwrap().iter().filter(|key| key["state"] != "retired");
+        assert_eq!(good.count(), 1, "{list}");
+        assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), 1);
+        let sql = records(&desk);
+        let active = "SELECT count(*) FROM keys WHERE retired_at IS NULL AND superseded_at IS NULL";
+        assert_eq!(sql.query_row(active, [], |row| row.get(0)), Ok(1));
+    }
+    server.post("/api/auth/login", &login());
+    server.stop();
+}
+
+#[expect(clippy::disallowed_methods, reason = "looks at the file from outside")]
+fn records(desk: &Desk) -> rusqlite::Connection {
+    let sql = rusqlite::Connection::open(desk.path().join("data/doorward.db")).unwrap();
+    sql.busy_timeout(Duration::from_secs(10)).unwrap();
+    sql
+}
+
+/// The setting is in the environment of the server alone.
+#[test]
+fn the_keys_of_another_place_are_not_rotated_in_vain() {
+    let desk = Desk::with_ana();
+    let refused = |line: &str, files: usize| {
+        desk.run(line)
+            .is(2)
+            .err("the server uses other keys than those in data/keys: it makes tokens with k4.pid.")
+            .err("Is `key_file` set where the server runs?");
+        assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), files);
+    };
+    Server::start(&desk, &[]).stop();
+    fs::write(desk.path().join("mounted"), desk.run("keys generate").is(0).out).unwrap();
+    let settings = [("DOORWARD_KEY_FILE", "mounted")];
+    let server = Server::start(&desk, &settings);
+    for line in ["keys rotate", "keys rotate --revoke-old"] {
+        refused(line, 1);
+    }
+    let tokens = server.post("/api/auth/login", &login());
+    server.stop();
+    refused("keys rotate --revoke-old", 1);
+    let server = Server::start(&desk, &settings);
+    server.post("/api/auth/refresh", &json!({"refreshToken": tokens["refreshToken"]}));
+    server.stop();
+    // Nothing depends on the mounted one any more.
+    desk.run("session revoke --all").is(0);
+    desk.run("keys rotate").is(0);
+}
+
+/// Success is not reported where the running server would go on with its old keys.
+#[test]
+fn a_rotation_without_a_key_that_the_server_needs_is_refused() {
+    let desk = Desk::with_ana();
+    let server = Server::start(&desk, &[]);
+    server.post("/api/auth/login", &login());
+    desk.run("keys rotate").is(0);
+    let keys = wait_for(&server, |keys| keys.len() == 2);
+    let dir = desk.path().join("data/keys");
+    let mut files: Vec<_> = fs::read_dir(&dir).unwrap().map(|it| it.unwrap().path()).collect();
+    files.sort();
+    fs::remove_file(&files[0]).unwrap();
+    desk.run("keys rotate")
+        .is(1)
+        .err("is gone from data/keys")
+        .err("rotate --revoke-old")
+        .err(&keys[1]);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
+    assert_eq!(published(&server), keys);
+    // What is offered works.
+    desk.run("keys rotate --revoke-old").is(0).out("1 session ended");
+    wait_for(&server, |now| now.len() == 1 && !keys.contains(&now[0]));
+    server.stop();
+}
+
+#[test]
+fn a_revocation_that_fails_half_way_says_so() {
+    let desk = Desk::with_ana();
+    Server::start(&desk, &[]).stop();
+    let sql = records(&desk);
+    let trigger = "CREATE TRIGGER stuck BEFORE UPDATE OF retired_at ON keys
+                   BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    sql.execute(trigger, []).unwrap();
+    let failed = desk.run("keys rotate --revoke-old").is(1).err("the new key k4.pid.");
+    failed
+        .err("was added, but the old ones are NOT revoked: database: the disk is full")
+        .err("Run `doorward keys rotate --revoke-old` again");
+    sql.execute("DROP TRIGGER stuck", []).unwrap();
+    desk.run("keys rotate --revoke-old").is(0).out("2 older keys revoked");
+    assert_eq!(fs::read_dir(desk.path().join("data/keys")).unwrap().count(), 1);
 }
 
 #[test]

@@ -188,7 +188,7 @@ impl World {
         let (new, secret) = self.new_session();
         let started =
             self.store.start_session(user, PASSWORD_HASH.to_owned(), None, &new, self.now()).await;
-        started.unwrap().map(|started| Held {
+        started.unwrap().unwrap().map(|started| Held {
             session: started.session,
             user: started.user,
             secret,

@@ -63,7 +63,7 @@ impl Request {
             Self::SignIn(user, new) => {
                 let hash = PASSWORD_HASH.to_owned();
                 let started = store.start_session(*user, hash, None, new, now).await?;
-                Ok(Answer::Started(started.unwrap().session.id))
+                Ok(Answer::Started(started.unwrap().unwrap().session.id))
             }
             Self::Refresh { presented, ratchets, salt, policy } => {
                 let rotation = Rotation {

@@ -210,7 +210,7 @@ impl Comparison {
             Err(Refused::Foreign) => Answer::Foreign,
             Err(Refused::Reused) => Answer::Reused,
             Err(Refused::Late) => Answer::Late,
-            Err(Refused::UnknownKey) => unreachable!("no key is ever lost"),
+            Err(Refused::UnknownKey | Refused::RetiredKey) => unreachable!("no key is ever lost"),
         };
         let now = self.world.now();
         let (newest, was_live) =

@@ -164,7 +164,7 @@ async fn fill(
         };
         let user = users[index % users.len()];
         let started = store.start_session(user, HASH.to_owned(), None, &new, now).await?;
-        let started = started.ok_or("a session was not started")?;
+        let started = started.ok().flatten().ok_or("a session was not started")?;
         let is_hot = index * hot / total != (index + 1) * hot / total;
         let held = Held { session: started.session, user: started.user, secret };
         Ok::<_, Failure>(is_hot.then_some(held))

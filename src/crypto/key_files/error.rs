@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Place;
+use crate::domain::time::Timestamp;
+
 /// Why the keys cannot be used. Says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -20,6 +23,19 @@ pub enum KeyError {
          `doorward session revoke --all` and start again", .0.display()
     )]
     Others(PathBuf),
+    /// The key that would make tokens is retired, or revoked.
+    #[error(
+        "the active key in {} is {kid}, which was retired or revoked on {at}: it must not be used any \
+         more. {}", .place.path().display(), instead(.place)
+    )]
+    Retired {
+        /// What access tokens call it.
+        kid: String,
+        /// Since when.
+        at: Timestamp,
+        /// Where it is.
+        place: Place,
+    },
     /// `key_file` names a file without a key in it.
     #[error(
         "no key in {}. It holds one PASERK secret (`k4.local.…`, 32 random bytes in base64url) a \
@@ -38,6 +54,17 @@ pub enum KeyError {
          characters); `doorward keys generate` prints one", .path.display()
     )]
     Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A line holds two keys: the file did not end with a line break when the second was appended.
+    #[error(
+        "{} line {line}: two keys in one line. Each needs a line of its own: put a line break in front \
+         of the second `k4.local.`", .path.display()
+    )]
+    Joined {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
@@ -88,6 +115,16 @@ pub enum KeyError {
     /// The keys cannot be derived.
     #[error(transparent)]
     Crypto(#[from] crate::crypto::keyring::CryptoFault),
+}
+
+/// What to do where the active key is retired.
+const fn instead(place: &Place) -> &'static str {
+    match place {
+        Place::Directory(_) => {
+            "Run `doorward keys rotate`; or, if a newer key has lost its file, put that back"
+        }
+        Place::File(_) => "Add a line to the end of the file: `doorward keys generate` prints one",
+    }
 }
 
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> KeyError {

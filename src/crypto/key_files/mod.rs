@@ -17,7 +17,10 @@ use crate::domain::time::Timestamp;
 use error::io_error;
 
 pub use error::KeyError;
-pub use write::{add, remove};
+pub use write::{Held, add, remove};
+
+/// How a key begins.
+const BEGINNING: &[u8] = b"k4.local.";
 
 /// Where key material is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,9 +141,15 @@ fn read_keys(path: &Path) -> Result<Vec<Root>, KeyError> {
         .filter(|(_, line)| !line.is_empty() && !line.starts_with(b"#"))
         .map(|(line, key)| {
             let root = std::str::from_utf8(key).ok().and_then(Root::parse);
-            root.ok_or_else(|| KeyError::Malformed { path: path.to_owned(), line })
+            root.ok_or_else(|| unreadable(key, path.to_owned(), line))
         })
         .collect()
+}
+
+/// What is wrong with a line.
+fn unreadable(text: &[u8], path: PathBuf, line: usize) -> KeyError {
+    let keys = text.windows(BEGINNING.len()).filter(|part| *part == BEGINNING).count();
+    if keys > 1 { KeyError::Joined { path, line } } else { KeyError::Malformed { path, line } }
 }
 
 fn check_private(path: &Path, wanted: u32) -> Result<(), KeyError> {

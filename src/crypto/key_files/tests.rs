@@ -56,6 +56,12 @@ fn what_is_wrong_with_the_files_is_said() {
     fs::write(&file, b"\n\xff\x00\xfe\n").unwrap();
     assert!(matches!(load(true), Err(KeyError::Malformed { line: 2, .. })));
 
+    // Two that were appended to each other without a line break.
+    fs::write(&file, [root(1), root(2)].map(|root| root.to_paserk().to_string()).concat()).unwrap();
+    let error = load(true).unwrap_err();
+    assert!(matches!(error, KeyError::Joined { line: 1, .. }), "{error}");
+    assert!(!error.to_string().contains(&**root(1).to_paserk()), "the key is repeated");
+
     // Also beside good ones: sessions may depend on the key that it held.
     add(&dir, &root(2), NOW.plus(Duration::from_secs(1))).unwrap();
     for nothing in ["", "\n", "# where is it?\n"] {
@@ -159,7 +165,7 @@ fn a_crash_during_a_rotation_leaves_the_old_keys_or_the_new_ones() {
 fn a_key_does_not_count_before_it_has_its_name() {
     let (_data, dir) = with_one_key();
     for byte in [2, 3] {
-        drop(write::prepare(&dir, &root(byte), NOW).unwrap());
+        drop(Held::take(&dir).unwrap().prepare(&root(byte), NOW).unwrap());
         assert_eq!(ids(&dir), [id(1)]);
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 2, "what a crash has left is replaced");
     }

@@ -20,76 +20,94 @@ const HALF: &str = "tmp";
 /// And when it counts.
 pub(super) const WHOLE: &str = "key";
 
-/// Adds a key to the directory, which then is the active one. The file's name sorts behind all others,
-/// whatever the clock did.
-pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<(), KeyError> {
-    prepare(dir, root, now)?.publish()
-}
-
-/// A key that is written, and does not count yet.
-pub(super) struct Prepared {
-    half: PathBuf,
+/// A directory of keys that nobody else changes. The lock goes with this, and with the process.
+pub struct Held {
     path: PathBuf,
     dir: File,
 }
 
-/// Writes a key where nobody reads it.
-pub(super) fn prepare(dir: &Path, root: &Root, now: Timestamp) -> Result<Prepared, KeyError> {
-    let keys = KeySet::derive(root)?;
-    let locked = lock(dir)?;
-    let path = dir.join(name_after(list(dir)?.last().map(PathBuf::as_path), &keys, now));
-    let half = path.with_extension(HALF);
-    let write = || -> io::Result<()> {
-        remove_halves(dir)?;
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
-        writeln!(file, "{}", *root.to_paserk())?;
-        file.sync_all()
-    };
-    write().map_err(io_error("write", &path))?;
-    let owner = |path: &Path| fs::metadata(path).map(|it| it.uid()).map_err(io_error("read", path));
-    let wanted = owner(dir)?;
-    if owner(&half)? != wanted {
-        let _ = fs::remove_file(&half);
-        return Err(KeyError::Owner { path: dir.to_owned(), owner: wanted });
-    }
-    Ok(Prepared { half, path, dir: locked })
-}
-
-impl Prepared {
-    /// Gives the key its own name. The lock goes with `self`.
-    fn publish(self) -> Result<(), KeyError> {
-        let Self { half, path, dir } = self;
-        let renamed = fs::rename(&half, &path).and_then(|()| dir.sync_all());
-        renamed.map_err(io_error("write", &path))
-    }
+/// Adds a key to the directory, which then is the active one. The file's name sorts behind all others,
+/// whatever the clock did.
+pub fn add(dir: &Path, root: &Root, now: Timestamp) -> Result<(), KeyError> {
+    Held::take(dir)?.add(root, now)
 }
 
 /// Removes the files of keys that have been `retired`; how many. The last file, that of the active key,
 /// stays, and so does one that holds another key as well.
 pub fn remove(dir: &Path, retired: &[KeyId]) -> Result<usize, KeyError> {
-    let _alone = lock(dir)?;
-    let files = list(dir)?;
-    let mut removed = 0;
-    for file in files.split_last().map_or(&[][..], |(_active, older)| older) {
-        let keys = read_keys(file)?;
-        let keys = keys.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
-        if !keys.is_empty() && keys.iter().all(|keys| retired.contains(&keys.ratchet.id)) {
-            fs::remove_file(file).map_err(io_error("remove", file))?;
-            removed += 1;
-        }
-    }
-    if removed > 0 {
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io_error("write", dir))?;
-    }
-    Ok(removed)
+    Held::take(dir)?.remove(retired)
 }
 
-/// One process at a time changes the directory. The lock goes with the file, and so with the process.
-fn lock(dir: &Path) -> Result<File, KeyError> {
-    let file = File::open(dir).map_err(io_error("read", dir))?;
-    file.lock().map_err(io_error("lock", dir))?;
-    Ok(file)
+/// A key that is written, and does not count yet.
+pub(super) struct Prepared<'a> {
+    half: PathBuf,
+    path: PathBuf,
+    held: &'a Held,
+}
+
+impl Held {
+    /// Waits until nobody changes `dir`.
+    pub fn take(dir: &Path) -> Result<Self, KeyError> {
+        let file = File::open(dir).map_err(io_error("read", dir))?;
+        file.lock().map_err(io_error("lock", dir))?;
+        Ok(Self { path: dir.to_owned(), dir: file })
+    }
+
+    /// The same as [`add`].
+    pub fn add(&self, root: &Root, now: Timestamp) -> Result<(), KeyError> {
+        self.prepare(root, now)?.publish()
+    }
+
+    /// Writes a key where nobody reads it.
+    pub(super) fn prepare(&self, root: &Root, now: Timestamp) -> Result<Prepared<'_>, KeyError> {
+        let keys = KeySet::derive(root)?;
+        let dir = &*self.path;
+        let path = dir.join(name_after(list(dir)?.last().map(PathBuf::as_path), &keys, now));
+        let half = path.with_extension(HALF);
+        let write = || -> io::Result<()> {
+            remove_halves(dir)?;
+            let mut file =
+                fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
+            writeln!(file, "{}", *root.to_paserk())?;
+            file.sync_all()
+        };
+        write().map_err(io_error("write", &path))?;
+        let owner =
+            |path: &Path| fs::metadata(path).map(|it| it.uid()).map_err(io_error("read", path));
+        let wanted = owner(dir)?;
+        if owner(&half)? != wanted {
+            let _ = fs::remove_file(&half);
+            return Err(KeyError::Owner { path: dir.to_owned(), owner: wanted });
+        }
+        Ok(Prepared { half, path, held: self })
+    }
+
+    /// The same as [`remove`].
+    pub fn remove(&self, retired: &[KeyId]) -> Result<usize, KeyError> {
+        let files = list(&self.path)?;
+        let mut removed = 0;
+        for file in files.split_last().map_or(&[][..], |(_active, older)| older) {
+            let keys = read_keys(file)?;
+            let keys = keys.iter().map(KeySet::derive).collect::<Result<Vec<_>, _>>()?;
+            if !keys.is_empty() && keys.iter().all(|keys| retired.contains(&keys.ratchet.id)) {
+                fs::remove_file(file).map_err(io_error("remove", file))?;
+                removed += 1;
+            }
+        }
+        if removed > 0 {
+            self.dir.sync_all().map_err(io_error("write", &self.path))?;
+        }
+        Ok(removed)
+    }
+}
+
+impl Prepared<'_> {
+    /// Gives the key its own name.
+    fn publish(self) -> Result<(), KeyError> {
+        let Self { half, path, held } = self;
+        let renamed = fs::rename(&half, &path).and_then(|()| held.dir.sync_all());
+        renamed.map_err(io_error("write", &path))
+    }
 }
 
 /// What a crash has left. Under the lock nobody is at work on it.

@@ -7,10 +7,10 @@
 
 mod retire;
 mod rotate;
+mod watch;
 
 use std::ffi::OsString;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -22,7 +22,8 @@ use crate::fault::Fault;
 use crate::store::{KeyName, KeyRecord, Store};
 
 pub use retire::{needed_until, retire};
-pub use rotate::{revoke_older, rotate};
+pub use rotate::{Older, Rotated, rotate};
+pub use watch::Watch;
 
 /// Why the keys stay as they are.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,42 @@ pub enum Refusal {
         /// Where it was.
         place: String,
     },
+    /// The server makes tokens with a key that was not loaded here.
+    #[error(
+        "the server uses other keys than those in {dir}: it makes tokens with {kid}, which is not \
+         there. Is `key_file` set where the server runs? Then set it here too. If not, put that key \
+         back; or, if it is lost, stop the server, run `doorward session revoke --all`, and start it \
+         again. Nothing was changed"
+    )]
+    Elsewhere {
+        /// What access tokens call it.
+        kid: String,
+        /// Where it should be.
+        dir: String,
+    },
+    /// A running server would not take up keys among which one is missing.
+    #[error(
+        "the key {kid} is gone from {dir}, but what was made with it is still about, and a running \
+         server would not go on without it. Put it back; or end all that older keys have made, with \
+         `doorward keys rotate --revoke-old`; or stop the server first. Nothing was changed"
+    )]
+    Missing {
+        /// What access tokens call it.
+        kid: String,
+        /// Where it should be.
+        dir: String,
+    },
+    /// The new key is there, and no more was done.
+    #[error(
+        "the new key {kid} was added, but the old ones are NOT revoked: {fault}. Run `doorward keys \
+         rotate --revoke-old` again"
+    )]
+    NotRevoked {
+        /// What access tokens call the new key.
+        kid: String,
+        /// What went wrong.
+        fault: Fault,
+    },
     /// The server's own fault.
     #[error(transparent)]
     Internal(#[from] Fault),
@@ -50,36 +87,14 @@ impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Internal(fault) => fault,
-            Refusal::Unreadable(_) | Refusal::Needed { .. } => {
+            Refusal::Unreadable(_)
+            | Refusal::Needed { .. }
+            | Refusal::Elsewhere { .. }
+            | Refusal::Missing { .. }
+            | Refusal::NotRevoked { .. } => {
                 Self::unavailable("the keys stay as they are").because(refusal)
             }
         }
-    }
-}
-
-/// What a process knows of the place where the keys are.
-pub struct Watch {
-    place: Place,
-    /// The names of the files that were read.
-    seen: Mutex<Option<Vec<OsString>>>,
-    /// How many looks were begun. One at a time: whoever comes during one waits for the next.
-    begun: AtomicU64,
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Watch {
-    /// Nothing has been read yet.
-    pub fn new(place: Place) -> Self {
-        Self {
-            place,
-            seen: Mutex::default(),
-            begun: AtomicU64::new(0),
-            turn: tokio::sync::Mutex::default(),
-        }
-    }
-
-    fn saw(&self) -> Option<Vec<OsString>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -92,56 +107,95 @@ impl From<&Config> for Place {
     }
 }
 
-/// Takes up the keys if files have come or gone.
+/// Takes up the keys if files have come or gone, or another process has retired one. That depends on
+/// no file: what the database says is retired verifies nothing from now on.
 pub async fn follow(app: &App) -> Result<(), Refusal> {
-    let _turn = app.watch.turn.lock().await;
-    app.watch.begun.fetch_add(1, Ordering::SeqCst);
-    let place = app.watch.place.clone();
+    let turn = app.watch.turn().await;
+    let look = async {
+        let retired = app.store.retired_keys().await?;
+        app.watch.know_retired(&retired);
+        let retired = ids(retired);
+        let looked = look(app, &retired).await;
+        // Where that has put other keys in force there is nothing left to drop.
+        drop_retired(app, &retired);
+        looked
+    };
+    app.watch.run(&turn, &*app.clock, look).await.map_err(|(refusal, _)| refusal)
+}
+
+/// Takes up the keys if files have come or gone, or one of those in force is among the `retired`. Asks
+/// no database otherwise.
+async fn look(app: &App, retired: &[KeyId]) -> Result<(), Refusal> {
+    let place = app.watch.place().clone();
     let names = off_thread(move || Ok(place.names()?)).await?;
-    if names.is_none() || names == app.watch.saw() {
+    let current = app.keys.current();
+    let are_good = !current.is_spent() && !current.ids().iter().any(|id| retired.contains(id));
+    if are_good && (names.is_none() || names == app.watch.saw()) {
         return Ok(());
     }
     load(app, names).await
 }
 
-/// Reads the keys again, whatever the files are called.
-pub async fn reload(app: &App) -> Result<(), Refusal> {
-    let _turn = app.watch.turn.lock().await;
-    app.watch.begun.fetch_add(1, Ordering::SeqCst);
-    let place = app.watch.place.clone();
-    let names = off_thread(move || Ok(place.names()?)).await?;
-    load(app, names).await
+/// What is retired verifies nothing, whatever the files are like.
+fn drop_retired(app: &App, retired: &[KeyId]) {
+    let current = app.keys.current();
+    if !current.ids().iter().any(|id| retired.contains(id)) {
+        return;
+    }
+    let left = current.without(retired);
+    if left.is_spent() {
+        let kid = left.active().public.id();
+        tracing::error!(
+            kid,
+            "the active key is retired: nothing is made until another one is there"
+        );
+    }
+    app.keys.replace(left);
 }
 
-/// The keyring in force, if it knows the keys that these tokens name; else that of a look which was
-/// begun after this was asked. A fault is not a reason to refuse anybody.
+/// Reads the keys again, whatever the files are called.
+pub async fn reload(app: &App) -> Result<(), Refusal> {
+    let turn = app.watch.turn().await;
+    let look = async {
+        let place = app.watch.place().clone();
+        let names = off_thread(move || Ok(place.names()?)).await?;
+        load(app, names).await
+    };
+    app.watch.run(&turn, &*app.clock, look).await.map_err(|(refusal, _)| refusal)
+}
+
+/// The keyring in force, if it knows the keys that these tokens name, or they are known to be retired;
+/// else that of a look which was begun after this was asked. A fault is not a reason to refuse anybody.
+/// Anybody can name a key that there is not: that costs a list of names, and no database is asked.
 pub async fn knowing(app: &App, tokens: &[Option<&str>]) -> Result<Arc<Keyring>, Fault> {
     let keys = app.keys.current();
-    if tokens.iter().flatten().all(|token| keys.knows_the_key_of(token)) {
+    let is_known =
+        |token: &&str| keys.knows_the_key_of(token) || app.watch.has_retired_the_key_of(token);
+    if tokens.iter().flatten().all(is_known) {
         return Ok(keys);
     }
     look_again(app).await
 }
 
-/// The keyring of a look which was begun after this was asked.
+/// The keyring of a look which was begun after this was asked. Whoever comes during one waits for the
+/// next, together with all others who do. One that has failed is not repeated at once.
 pub async fn look_again(app: &App) -> Result<Arc<Keyring>, Fault> {
-    let asked = app.watch.begun.load(Ordering::SeqCst);
-    let looked = {
-        let turn = app.watch.turn.lock().await;
-        if app.watch.begun.load(Ordering::SeqCst) > asked {
-            // All that were begun have ended: there is one turn.
-            return Ok(app.keys.current());
-        }
-        drop(turn);
-        follow(app).await
-    };
-    looked?;
+    app.watch.share(&*app.clock, look(app, &[])).await?;
+    Ok(app.keys.current())
+}
+
+/// The keyring in force, once it makes tokens with another key than the one that the store has
+/// refused as retired.
+pub async fn instead_of(app: &App, retired: KeyId) -> Result<Arc<Keyring>, Fault> {
+    if app.keys.current().active().ratchet.id == retired {
+        follow(app).await?;
+    }
     Ok(app.keys.current())
 }
 
 /// Puts the keys in force that are there now, without those that are retired.
 async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
-    let place = app.watch.place.clone();
+    let place = app.watch.place().clone();
     let (keyring, warning) = off_thread(move || Ok(place.load()?)).await?;
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
@@ -149,7 +203,7 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
     let now = app.clock.now();
     let records = app.store.key_records().await?;
     let retired = retired(&records);
-    let keyring = keyring.without(&retired);
+    let keyring = sound(app.watch.place(), &keyring, &records)?;
     let (ids, current) = (keyring.ids(), app.keys.current());
     let gone = current.sets().filter(|set| {
         let id = set.ratchet.id;
@@ -161,18 +215,29 @@ async fn load(app: &App, names: Option<Vec<OsString>>) -> Result<(), Refusal> {
             it.superseded_at.is_none() || now.wall < needed_until(it, &app.config)
         });
         if may_be_about || app.store.is_key_in_use(set.ratchet.id).await? {
-            let place = app.watch.place.path().display().to_string();
+            let place = app.watch.place().path().display().to_string();
             return Err(Refusal::Needed { kid: set.public.id().to_owned(), place });
         }
     }
-    if ids != current.ids() {
+    if ids != current.ids() || current.is_spent() {
         let (kid, older) = (keyring.active().public.id().to_owned(), ids.len() - 1);
         app.keys.replace(keyring);
         tracing::info!(active = kid, older, "the keys have changed");
     }
     note(&app.store, &app.keys.current(), &*app.clock).await?;
-    *app.watch.seen.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    app.watch.has_seen(names);
     Ok(())
+}
+
+/// `keyring` without what is retired, if its active key is not.
+pub fn sound(place: &Place, keyring: &Keyring, records: &[KeyRecord]) -> Result<Keyring, KeyError> {
+    let active = keyring.active();
+    let record = records.iter().find(|record| record.name.id == active.ratchet.id);
+    if let Some(at) = record.and_then(|record| record.retired_at) {
+        let (kid, place) = (active.public.id().to_owned(), place.clone());
+        return Err(KeyError::Retired { kid, at, place });
+    }
+    Ok(keyring.without(&retired(records)))
 }
 
 /// Sees that the database knows which keys there are.
@@ -182,6 +247,10 @@ pub async fn note(store: &Store, keyring: &Keyring, clock: &dyn Clock) -> Result
 
 fn name(set: &KeySet) -> KeyName {
     KeyName { id: set.ratchet.id, kid: set.public.id().to_owned() }
+}
+
+fn ids(keys: Vec<KeyName>) -> Vec<KeyId> {
+    keys.into_iter().map(|key| key.id).collect()
 }
 
 /// Those that are retired.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Refusal, off_thread, reload};
+use super::{Refusal, ids, off_thread, reload};
 use crate::app::App;
 use crate::config::Config;
 use crate::crypto::key_files::{self, Place};
@@ -30,7 +30,7 @@ pub async fn retire(app: &App) -> Result<(), Refusal> {
         if is_over(app, &key, now).await? && app.store.retire_key(key.name.id, now).await? {
             has_retired = true;
             let kid = &key.name.kid;
-            match &app.watch.place {
+            match app.watch.place() {
                 Place::Directory(_) => tracing::info!(kid, "a key is retired and removed"),
                 Place::File(_) => tracing::info!(kid, "a key is retired; its line may be removed"),
             }
@@ -39,8 +39,8 @@ pub async fn retire(app: &App) -> Result<(), Refusal> {
     if has_retired {
         reload(app).await?;
     }
-    let retired = app.store.retired_keys().await?;
-    match app.watch.place.clone() {
+    let retired = ids(app.store.retired_keys().await?);
+    match app.watch.place().clone() {
         Place::Directory(dir) if !retired.is_empty() => {
             off_thread(move || Ok(key_files::remove(&dir, &retired)?)).await?;
         }
@@ -55,7 +55,9 @@ async fn is_over(app: &App, key: &KeyRecord, now: Now) -> Result<bool, Fault> {
     if !is_candidate || now.wall < key.looked_at.plus(LOOK) {
         return Ok(false);
     }
-    let is_in_use = app.store.is_key_in_use(key.name.id).await?;
+    // After a time in which nobody looked it may have been needed until a moment ago.
+    let was_looked_after = now.wall <= key.looked_at.plus(2 * LOOK);
+    let is_in_use = !was_looked_after || app.store.is_key_in_use(key.name.id).await?;
     app.store.note_key_use(key.name.id, is_in_use, now).await?;
     Ok(!is_in_use && now.wall >= needed_until(key, &app.config))
 }

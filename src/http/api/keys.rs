@@ -29,14 +29,15 @@ impl KeysApi {
     #[oai(path = "/doorward-keys", method = "get", operation_id = "getKeys")]
     #[expect(clippy::unused_async, reason = "poem-openapi wants handlers to be async")]
     async fn get_keys(&self, web: Data<&Arc<Web>>) -> Result<GetKeysOk, Refused<GetKeys>> {
-        let state = |index| {
-            if index == 0 { KeyState::Active } else { KeyState::Older }
-        };
         let keyring = web.app.keys.current();
-        let keys = keyring.sets().enumerate().map(|(index, set)| Key {
+        let active = keyring.active().ratchet.id;
+        let state = |id| {
+            if id == active { KeyState::Active } else { KeyState::Older }
+        };
+        let keys = keyring.sets().map(|set| Key {
             kid: set.public.id().to_owned(),
             key: set.public.to_paserk(),
-            state: state(index),
+            state: state(set.ratchet.id),
         });
         Ok(GetKeysOk::Ok(Json(KeyList { keys: keys.collect() })))
     }
