@@ -28,7 +28,8 @@ pub(super) struct Restore {
     /// Take a database without the checksum of `doorward backup`, such as Litestream restores
     #[arg(long)]
     unsealed: bool,
-    /// Replace the doorward.db.before-restore of an earlier restore
+    /// Replace the doorward.db.before-restore of an earlier restore; or leave it where it is, if there
+    /// is no database
     #[arg(long)]
     force: bool,
 }
@@ -105,5 +106,11 @@ fn warnings(config: &Config, restored: &Restored) -> Vec<String> {
             keys.display()
         ));
     }
+    warnings.extend(restored.strays.iter().map(|stray| {
+        format!(
+            "there was a log without its database: it is now {}, and of no use without that",
+            stray.display()
+        )
+    }));
     warnings
 }

@@ -188,12 +188,61 @@ fn what_was_there_is_kept_until_it_is_given_up() {
     assert_eq!(users("SELECT count(*) FROM users"), 1);
 
     // A restore was broken off, on a file system where it takes two steps.
-    fs::remove_file(desk.path().join("data/doorward.db")).unwrap();
+    let path = desk.path().join("data/doorward.db");
+    fs::rename(&path, desk.path().join("data/doorward.db.replaced")).unwrap();
     desk.run("serve --listen 127.0.0.1:0")
         .is(1)
         .err("a restore has not come to its end. Run `doorward restore` again");
-    desk.run("restore one.db").is(0);
+    desk.run("restore one.db").is(1).err("an earlier restore has replaced");
+    desk.run("restore one.db --force").is(0);
     desk.run("user list").is(0).out(ANA);
+    assert!(!desk.path().join("data/doorward.db.replaced").exists());
+}
+
+/// The way back from the wrong backup, while somebody still looks into the database.
+#[test]
+fn the_only_copy_outlives_a_restore_that_is_refused() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    desk.run("restore one.db").is(0);
+    desk.run("user list").is(0);
+    let other = sql(&desk.path().join("data/doorward.db"));
+    other.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0)).unwrap();
+    let back = "restore --unsealed --force data/doorward.db.before-restore";
+    desk.run(back).is(1).err("doorward: data/doorward.db is in use: stop every program");
+    drop(other);
+    desk.run(back).is(0).out("2 users restored");
+    desk.run("user list").is(0).out("ben@example.com");
+    desk.run("check --unsealed data/doorward.db.before-restore").is(0);
+}
+
+/// A server was killed, and the database was removed by hand, but not its log.
+#[test]
+fn a_log_without_its_database_is_that_of_no_other() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    desk.run("restore one.db").is(0);
+    let path = desk.path().join("data/doorward.db");
+    let server = Server::start(&desk, &[SAME]);
+    login(&server);
+    // As a kill leaves it.
+    fs::copy(desk.path().join("data/doorward.db-wal"), desk.path().join("log")).unwrap();
+    server.stop();
+    fs::rename(desk.path().join("log"), desk.path().join("data/doorward.db-wal")).unwrap();
+    fs::remove_file(&path).unwrap();
+    desk.run("serve --listen 127.0.0.1:0").is(1).err("the database that a restore has replaced");
+    desk.run("restore one.db").is(1).err("give that its name back").err("With --force");
+    let answer = desk.run("restore one.db --force").is(0);
+    let answer =
+        answer.err("warning: there was a log without its database: it is now data/doorward");
+    assert!(!answer.out.contains("kept in"), "{answer:?}");
+    let aside = desk.path().join("data/doorward.db.before-restore");
+    assert!(!desk.path().join("data/doorward.db.before-restore-wal").exists());
+    let users = sql(&aside).query_row("SELECT count(*) FROM users", [], |row| row.get(0));
+    assert_eq!(users, Ok(2));
+    desk.run("check").is(0);
 }
 
 #[test]

@@ -8,22 +8,27 @@
 //! All of that happens in a copy beside the database ([`stage`]), which then takes its place in one
 //! rename ([`exchange`]). Whenever this is broken off, the old database or the new one is there, whole.
 
+mod error;
 mod exchange;
+mod leftover;
+mod place;
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::params;
 
-use self::exchange::{aside_is_free, exchange, failed, remove_with_parts};
+pub use self::error::RestoreError;
+use self::error::failed;
+use self::exchange::exchange;
+use self::place::{Place, remove_with_parts};
 use super::audit::Event;
 use super::backup::Part;
-use super::check::{self, CheckError, Checked};
+use super::check::{self, Checked};
 use super::hold::Hold;
 use super::revocations::NOT_BEFORE;
-use super::schema::{self, OpenError, beside};
+use super::schema::{self, OpenError};
 use super::seal::{self, SealError};
 use super::writer::{self, Work};
 use crate::domain::session::{Client, EndReason};
@@ -59,57 +64,10 @@ pub struct Restored {
     pub migrated_from: Option<usize>,
     /// Where the database is that was there before, if there was one.
     pub aside: Option<PathBuf>,
+    /// Where logs are whose database was not there. They are of no use without it.
+    pub strays: Vec<PathBuf>,
     /// What was found in it that should not be so, but keeps nobody from using it.
     pub flaws: Vec<Checked>,
-}
-
-/// Why nothing was restored; the database that was there is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// The backup is not whole.
-    #[error("cannot restore {}: {source}", .file.display())]
-    Backup {
-        /// The backup.
-        file: PathBuf,
-        /// What is the matter.
-        source: SealError,
-    },
-    /// The backup is no database, or another program's, or a newer version's.
-    #[error(transparent)]
-    Unfit(#[from] CheckError),
-    /// The database in the backup is damaged, however whole the backup is.
-    #[error("cannot restore {}: the database in it is damaged: {what}", .file.display())]
-    Damaged {
-        /// The backup.
-        file: PathBuf,
-        /// What was found first.
-        what: String,
-    },
-    /// Another restore has put a database aside that would be written over.
-    #[error(
-        "{} is there, the database that an earlier restore has replaced: move it away, or let it be \
-         replaced with --force", .0.display()
-    )]
-    AsideIsTaken(PathBuf),
-    /// Some program has the database open.
-    #[error(
-        "{} is in use: stop every program that has it open, such as another doorward command, the \
-         sqlite3 shell or Litestream", .0.display()
-    )]
-    InUse(PathBuf),
-    /// The new database cannot be prepared.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A file cannot be moved or written.
-    #[error("cannot {action} {}: {source}", .path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
 }
 
 type Steps<'a> = &'a mut dyn FnMut(&'static str);
@@ -134,30 +92,28 @@ fn in_steps(
     progress: &mut dyn FnMut(Part),
     step: Steps<'_>,
 ) -> Result<Restored, RestoreError> {
-    if !source.may_replace_aside {
-        aside_is_free(path)?;
-    }
-    let staged = beside(path, ".restoring");
-    remove_with_parts(&staged)?;
-    let made = stage(path, &staged, source, now, progress, step).and_then(|restored| {
-        let aside = exchange(path, &staged, step)?;
-        Ok(Restored { aside, ..restored })
+    let place = Place::new(path);
+    leftover::settle(&place, source)?;
+    remove_with_parts(&place.staged)?;
+    let made = stage(&place, source, now, progress, step).and_then(|restored| {
+        let (aside, strays) = exchange(&place, step)?;
+        Ok(Restored { aside, strays, ..restored })
     });
     if made.is_err() {
-        let _ = remove_with_parts(&staged);
+        let _ = remove_with_parts(&place.staged);
     }
     made
 }
 
 /// Makes the new database, whole and synced, in one file beside the old one.
 fn stage(
-    path: &Path,
-    staged: &Path,
+    place: &Place<'_>,
     source: Source<'_>,
     now: Now,
     progress: &mut dyn FnMut(Part),
     step: Steps<'_>,
 ) -> Result<Restored, RestoreError> {
+    let Place { path, staged, .. } = place;
     copy(staged, source, progress)?;
     step("copied");
     progress(Part::Checking);
@@ -180,7 +136,8 @@ fn stage(
     let synced = File::open(staged).and_then(|file| file.sync_all());
     synced.map_err(|source| failed("sync", staged, source))?;
     step("staged");
-    Ok(Restored { users, sessions, one_time_tokens, mails, migrated_from, aside: None, flaws })
+    let (aside, strays) = (None, Vec::new());
+    Ok(Restored { users, sessions, one_time_tokens, mails, migrated_from, aside, strays, flaws })
 }
 
 fn copy(

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::revocations::{Revocations, Standing};
+use super::super::schema::beside;
 use super::*;
 use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
 use crate::domain::id::{Generation, SessionId, UserId};
@@ -101,16 +102,23 @@ fn whenever_it_is_broken_off_the_old_or_the_new_one_is_there() {
             let rest = tempfile::tempdir().unwrap();
             copy_directory(&scene.data(), rest.path());
             let path = rest.path().join("doorward.db");
-            let is_new = step == "in place";
+            let is_new = ["in place", "named"].contains(&step);
             let expected: &[&str] = if is_new { &["new"] } else { &["newest", "old"] };
             assert_eq!(content(&path), expected, "after {step:?}");
-            if is_new {
-                assert_eq!(content(&schema::aside(&path)), ["newest", "old"], "what was there");
+            let kept = match step {
+                "in place" => Some(schema::replaced(&path)),
+                "named" => Some(schema::aside(&path)),
+                _ => None,
+            };
+            if let Some(kept) = kept {
+                assert_eq!(content(&kept), ["newest", "old"], "what was there");
             }
             seen.push(step);
         })
         .unwrap();
-    assert_eq!(seen, ["copied", "migrated", "settled", "staged", "folded", "linked", "in place"]);
+    let steps =
+        ["copied", "migrated", "settled", "staged", "folded", "linked", "in place", "named"];
+    assert_eq!(seen, steps);
     assert_eq!(content(&scene.path()), ["new"]);
 }
 
@@ -118,7 +126,7 @@ fn whenever_it_is_broken_off_the_old_or_the_new_one_is_there() {
 #[test]
 fn one_that_was_broken_off_can_be_done_again() {
     let scene = Scene::new();
-    fs::hard_link(scene.path(), schema::aside(&scene.path())).unwrap();
+    fs::hard_link(scene.path(), schema::replaced(&scene.path())).unwrap();
     fs::write(beside(&scene.path(), ".restoring"), "half").unwrap();
     fs::write(beside(&scene.path(), ".restoring-wal"), "of it").unwrap();
     scene.restore(&mut |_| {}).unwrap();
@@ -142,7 +150,7 @@ fn a_database_beyond_repair_gives_way_too() {
         copy_directory(&scene.data(), rest.path());
         let path = rest.path().join("doorward.db");
         match step {
-            "in place" => assert_eq!(content(&path), ["new"]),
+            "in place" | "named" => assert_eq!(content(&path), ["new"]),
             "put aside" | "part put aside" => {
                 let error = schema::prepare(&path).unwrap_err();
                 assert!(matches!(error, OpenError::Unfinished { .. }), "{step}: {error}");
@@ -156,10 +164,8 @@ fn a_database_beyond_repair_gives_way_too() {
         seen.push(step);
     });
     let aside = restored.unwrap().aside.unwrap();
-    assert_eq!(
-        seen[4..],
-        ["folded", "put aside", "part put aside", "part put aside", "part put aside", "in place"]
-    );
+    let part = "part put aside";
+    assert_eq!(seen[4..], ["folded", "put aside", part, part, part, "in place", "named"]);
     assert_eq!(fs::read(&aside).unwrap(), damaged);
     assert_eq!(fs::read(beside(&aside, "-wal")).unwrap(), log);
     assert_eq!(content(&scene.path()), ["new"]);
@@ -182,6 +188,102 @@ fn nobody_else_may_have_it_open_and_nothing_is_written_over() {
     let error = scene.restore(&mut |_| {}).unwrap_err();
     assert!(matches!(error, RestoreError::AsideIsTaken(_)), "{error}");
     assert_eq!(content(&schema::aside(&scene.path())), ["newest", "old"]);
+}
+
+fn undo(aside: &Path) -> Source<'_> {
+    Source { file: aside, is_sealed: false, may_replace_aside: true }
+}
+
+/// The wrong backup was restored, and what it has replaced is the only copy of the database.
+#[test]
+fn what_was_put_aside_is_there_until_it_is_back() {
+    let mut scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    // With a log, as a server opens it: whoever has one without it open holds no lock.
+    scene.killed = Some(schema::prepare(&path).unwrap());
+    let error = in_steps(&path, undo(&aside), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::InUse(_)), "{error}");
+    assert_eq!(content(&aside), ["newest", "old"]);
+    scene.killed = None;
+
+    // Whenever it is broken off, both are there. Then it is done again.
+    let mut seen = Vec::new();
+    let mut look = |step| {
+        let rest = tempfile::tempdir().unwrap();
+        copy_directory(&scene.data(), rest.path());
+        let path = rest.path().join("doorward.db");
+        let [replaced, aside] = [schema::replaced(&path), schema::aside(&path)];
+        let is_new = ["in place", "named"].contains(&step);
+        assert_eq!(content(&path) == ["newest", "old"], is_new, "after {step:?}");
+        let kept = if step == "in place" { &replaced } else { &aside };
+        let expected: &[&str] = if is_new { &["new"] } else { &["newest", "old"] };
+        assert_eq!(content(kept), expected, "after {step:?}");
+        seen.push(step);
+    };
+    let restored = in_steps(&path, undo(&aside), NOW, &mut |_| {}, &mut look).unwrap();
+    assert_eq!(restored.aside.as_deref(), Some(&*aside));
+    assert_eq!(seen[4..], ["folded", "linked", "in place", "named"]);
+    assert_eq!(content(&path), ["newest", "old"]);
+    assert_eq!(content(&aside), ["new"]);
+}
+
+/// Killed between its last two steps, on a second restore.
+#[test]
+fn what_a_restore_has_left_is_finished_first_or_refused() {
+    let scene = Scene::new();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    let replaced = schema::replaced(&path);
+    scene.restore(&mut |_| {}).unwrap();
+    fs::rename(&aside, &replaced).unwrap();
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::AsideIsTaken(_)), "{error}");
+    assert_eq!(content(&aside), ["newest", "old"], "it has its name now");
+
+    // What is read is not given up for what was left.
+    fs::copy(&path, &replaced).unwrap();
+    for source in [&aside, &replaced] {
+        let error = in_steps(&path, undo(source), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, RestoreError::Leftover(_)), "{error}");
+    }
+    assert_eq!(content(&aside), ["newest", "old"]);
+    let half = beside(&path, ".restoring");
+    fs::copy(&path, &half).unwrap();
+    let error = in_steps(&path, undo(&half), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::HalfMade(_)), "{error}");
+    assert!(half.exists());
+}
+
+/// A server was killed, and somebody has removed the database but not its log.
+#[test]
+fn a_log_without_its_database_becomes_that_of_no_other() {
+    let scene = Scene::new();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    let log = fs::read(beside(&path, "-wal")).unwrap();
+    assert!(!log.is_empty());
+    scene.restore(&mut |_| {}).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(beside(&path, "-wal"), &log).unwrap();
+
+    let error = schema::prepare(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Missing { .. }), "{error}");
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::Missing { .. }), "{error}");
+    let source = Source { file: &scene.backup(), is_sealed: true, may_replace_aside: true };
+    let restored = in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap();
+    let stray = beside(&path, "-wal.stray");
+    assert_eq!((restored.aside, restored.strays), (None, vec![stray.clone()]));
+    assert_eq!(fs::read(&stray).unwrap(), log);
+    assert!(!beside(&aside, "-wal").exists());
+    assert_eq!(content(&path), ["new"]);
+    assert_eq!(content(&aside), ["newest", "old"]);
+
+    // Nor does one beside the name that the old database gets.
+    fs::remove_file(&aside).unwrap();
+    fs::write(beside(&aside, "-wal"), &log).unwrap();
+    let restored = scene.restore(&mut |_| {}).unwrap();
+    assert_eq!(restored.strays, [beside(&aside, "-wal.stray")]);
+    assert_eq!(content(&aside), ["new"]);
 }
 
 /// A backup of each schema there ever was.
