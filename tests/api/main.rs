@@ -42,6 +42,7 @@ mod refresh;
 mod register;
 mod remember;
 mod replay;
+mod restored;
 mod review;
 mod rotation;
 mod sessions;

@@ -27,12 +27,14 @@ use super::audit::Event;
 use super::backup::Part;
 use super::check::{self, Checked};
 use super::hold::Hold;
-use super::revocations::NOT_BEFORE;
+use super::not_before::{self, NotBefore};
+use super::revocations::Revocation;
 use super::schema::{self, OpenError};
 use super::seal::{self, SealError};
 use super::writer::{self, Work};
+use crate::domain::id::SessionId;
 use crate::domain::session::{Client, EndReason};
-use crate::domain::time::Now;
+use crate::domain::time::{Now, Timestamp};
 
 /// How many sessions are ended by one statement.
 const SOME: u32 = 10_000;
@@ -168,12 +170,7 @@ fn copy(
 fn settle(work: &mut Work<'_>, now: Now) -> rusqlite::Result<(usize, usize, usize, usize)> {
     let mut sessions = 0;
     loop {
-        // SQLite keeps what a statement changes in memory until the statement is done.
-        let some = work.sql.execute(
-            "UPDATE sessions SET ended_at = ?1, end_reason = ?2
-             WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT ?3)",
-            params![now.wall.as_millis(), EndReason::Restore.as_str(), SOME],
-        )?;
+        let some = end_some(work, now)?;
         sessions += some;
         if some == 0 {
             break;
@@ -182,14 +179,32 @@ fn settle(work: &mut Work<'_>, now: Now) -> rusqlite::Result<(usize, usize, usiz
     let one_time_tokens = work.sql.execute("DELETE FROM one_time_tokens", [])?;
     // Most of it was delivered after the backup was made, and the links in it are void.
     let mails = work.sql.execute("DELETE FROM outbox", [])?;
-    work.sql.execute(
-        "INSERT INTO meta (name, value) VALUES (?1, ?2)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        params![NOT_BEFORE, now.wall.as_millis()],
-    )?;
+    NotBefore::note(work.sql, now)?;
     work.audit(Event::Restored, None, None, &Client::default(), now)?;
     let users: u32 = work.sql.query_row("SELECT count(*) FROM users", [], |row| row.get(0))?;
     Ok((sessions, one_time_tokens, mails, users as usize))
+}
+
+/// Ends some sessions; how many. SQLite keeps what a statement changes in memory until it is done.
+fn end_some(work: &mut Work<'_>, now: Now) -> rusqlite::Result<usize> {
+    let mut statement = work.sql.prepare_cached(
+        "UPDATE sessions SET ended_at = ?1, end_reason = ?2
+         WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL LIMIT ?3)
+         RETURNING id, last_used_at",
+    )?;
+    let ended = statement
+        .query_map(params![now.wall.as_millis(), EndReason::Restore.as_str(), SOME], |row| {
+            Ok((SessionId(row.get(0)?), Timestamp::from_millis(row.get(1)?)))
+        })?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    drop(statement);
+    // Of all others the id tells that they are from before. Those were started while a clock was ahead.
+    let first = not_before::first_after(now.wall);
+    for (id, last_used_at) in ended.iter().filter(|(id, _)| *id >= first) {
+        let at = Now { wall: now.wall.max(*last_used_at), ..now };
+        work.revoke(Revocation::Session(*id), at)?;
+    }
+    Ok(ended.len())
 }
 
 #[cfg(test)]

@@ -333,37 +333,101 @@ fn every_session_of_many_is_ended() {
     assert_eq!(live, Ok(0));
 }
 
-/// Access tokens are told by the time in them. A clock that was ahead at the restore must not keep
-/// everybody out until it is reached.
-#[test]
-fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_showed() {
-    let scene = Scene::new();
-    scene.restore(&mut |_| {}).unwrap();
-    let sql = schema::prepare(&scene.path()).unwrap();
-    let second = Duration::from_secs(1);
-    let token = |iat: Timestamp| AccessClaims {
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A token of a session that was started at `start`.
+fn token(start: Timestamp, iat: Timestamp) -> AccessClaims {
+    AccessClaims {
         iss: String::new(),
         aud: String::new(),
         sub: UserId::default(),
-        sid: SessionId::default(),
+        sid: SessionId::new(start, &[7; 10]),
         generation: Generation::FIRST,
         identity: Identity { email: String::new(), role: Role::User, is_verified: false },
         typ: AccessTokenType::Access,
         iat,
         nbf: iat,
-        exp: iat.plus(second),
-    };
-    let standings = |start: Timestamp, tokens: [Timestamp; 3]| {
-        let now = Now { wall: start, steady: start };
-        let revocations = Revocations::load(&sql, second, now).unwrap();
-        tokens.map(|iat| revocations.standing(&token(iat)))
-    };
-    let (at, early) = (NOW.wall, NOW.wall.minus(3600 * second));
-    let later = Timestamp::from_millis(at.as_millis() + 1);
-    let (ended, good) = (Standing::Ended, Standing::Good);
-    assert_eq!(standings(at.plus(second), [early, at, later]), [ended, ended, good]);
-    assert_eq!(
-        standings(early, [early.minus(second), early, early.plus(second)]),
-        [ended, ended, good]
-    );
+        exp: iat.plus(SECOND),
+    }
+}
+
+/// Access tokens are told by the time in them and in the id of their session. A clock that is behind
+/// for a moment lets none of them in, and one that was ahead at the restore keeps nobody out.
+#[test]
+fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_shows() {
+    let scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let sql = schema::prepare(&scene.path()).unwrap();
+    let at = NOW.wall;
+    let (early, later) = (at.minus(3600 * SECOND), at.plus(Duration::from_millis(1)));
+    let now = |wall: Timestamp| Now { wall, steady: wall };
+    for (name, start, iat, standing) in [
+        ("before", early, early, Standing::Stale),
+        ("at that moment", at, at, Standing::Stale),
+        ("made while a clock was ahead", early, later.plus(3600 * SECOND), Standing::Stale),
+        ("after", later, later, Standing::Good),
+    ] {
+        for start_of_server in [early.minus(SECOND), at.plus(SECOND)] {
+            let revocations = Revocations::load(&sql, SECOND, now(start_of_server)).unwrap();
+            // Its clock is put right.
+            for wall in [early, at.plus(2 * SECOND)] {
+                revocations.follow(&sql, now(wall)).unwrap();
+                assert_eq!(revocations.standing(&token(start, iat)), standing, "{name}");
+            }
+        }
+    }
+
+    let behind = token(early, early.plus(SECOND));
+    let revocations = Revocations::load(&sql, SECOND, now(early)).unwrap();
+    revocations.not_before.note_made(&behind, now(behind.iat));
+    for wall in [behind.iat, behind.iat.plus(SECOND), at.plus(SECOND)] {
+        assert_eq!(revocations.standing(&behind), Standing::Good, "what is made now");
+        assert_eq!(revocations.standing(&token(early, at)), Standing::Good, "of its session");
+        assert_eq!(revocations.standing(&token(at, at)), Standing::Stale, "of another one");
+        revocations.follow(&sql, now(wall)).unwrap();
+    }
+    revocations.follow(&sql, now(at.plus(3600 * SECOND))).unwrap();
+    assert_eq!(revocations.standing(&behind), Standing::Stale, "it has expired, and is forgotten");
+}
+
+/// A session that was started while the clock was ahead has an id that seems to be from after it.
+#[test]
+fn a_session_of_the_backup_is_known_to_have_ended_whatever_the_clock_showed() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("copy.db");
+    let sql = schema::prepare(&file).unwrap();
+    sql.execute_batch(
+        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1)",
+    )
+    .unwrap();
+    let (ahead, right) = (NOW.wall.plus(3600 * SECOND), NOW.wall.minus(SECOND));
+    for start in [ahead, right] {
+        sql.execute(
+            "INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
+                 rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
+             VALUES (?1, zeroblob(16), ?2, 1, zeroblob(32), zeroblob(32), zeroblob(33), 1, ?2, ?2, ?2,
+                 '', '')",
+            params![token(start, start).sid.0, start.as_millis()],
+        )
+        .unwrap();
+    }
+    schema::single_file(&sql).unwrap();
+    drop(sql);
+    let path = place.path().join("doorward.db");
+    let source = Source { file: &file, is_sealed: false, may_replace_aside: false };
+    assert_eq!(in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap().sessions, 2);
+    let sql = schema::prepare(&path).unwrap();
+    let revocations = Revocations::load(&sql, SECOND, NOW).unwrap();
+    assert_eq!(revocations.standing(&token(ahead, ahead)), Standing::Ended);
+    assert_eq!(revocations.standing(&token(right, ahead)), Standing::Stale);
+    // Only of the one: the id of the other says enough.
+    let rows = "SELECT at FROM revocations";
+    let rows: Vec<i64> = sql
+        .prepare(rows)
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows, [ahead.as_millis()], "as long as its tokens live");
 }
