@@ -96,7 +96,10 @@ impl Restore {
 fn warnings(config: &Config, restored: &Restored) -> Vec<String> {
     let flaws = restored.flaws.iter();
     let mut warnings: Vec<_> = flaws
-        .flat_map(|flaw| flaw.found.iter().map(|found| format!("{}: {found}", flaw.name)))
+        .flat_map(|flaw| {
+            [&flaw.found[..], &flaw.notes].concat().into_iter().map(|it| (flaw.name, it))
+        })
+        .map(|(check, found)| format!("{check}: {found}"))
         .collect();
     let keys = config.keys_dir();
     if config.key_file.is_none() && !keys.exists() {

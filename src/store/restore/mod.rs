@@ -68,7 +68,8 @@ pub struct Restored {
     pub aside: Option<PathBuf>,
     /// Where logs are whose database was not there. They are of no use without it.
     pub strays: Vec<PathBuf>,
-    /// What was found in it that should not be so, but keeps nobody from using it.
+    /// What was found in it that should not be so, or is not of Doorward's making, but keeps nobody
+    /// from using it. All of it is restored.
     pub flaws: Vec<Checked>,
 }
 
@@ -120,9 +121,10 @@ fn stage(
     step("copied");
     progress(Part::Checking);
     let found = check::check_copy(staged, source.file)?;
-    let flaws: Vec<_> = found.checks.into_iter().filter(|check| !check.found.is_empty()).collect();
-    if let Some(damage) = flaws.iter().find(|check| check.is_damage) {
-        let what = damage.found.first().cloned().unwrap_or_default();
+    let is_odd = |check: &Checked| !(check.found.is_empty() && check.notes.is_empty());
+    let flaws: Vec<_> = found.checks.into_iter().filter(is_odd).collect();
+    if let Some(damage) = flaws.iter().filter(|it| it.is_damage).find_map(|it| it.found.first()) {
+        let what = damage.clone();
         return Err(RestoreError::Damaged { file: source.file.to_owned(), what });
     }
     let migrated_from = (found.schema < schema::NEWEST).then_some(found.schema);
