@@ -15,7 +15,7 @@ use crate::store::{self, Hold, HoldError, RestoreError, Restored, Source};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   systemctl stop doorward
-  doorward restore /var/backups/doorward/monday.db
+  sudo -u doorward doorward restore --data /var/lib/doorward /var/backups/doorward/monday.db
   systemctl start doorward
 
   litestream restore -o copy.db file:///var/backups/litestream
@@ -40,6 +40,7 @@ impl Restore {
         if let Err(error) = fs::metadata(&self.file) {
             return Err(Failure::failed(format!("cannot read {}: {error}", self.file.display())));
         }
+        store::check_place(&config.database()).map_err(Failure::failed)?;
         let hold = Hold::take(&config.data_dir).map_err(|error| match error {
             HoldError::Taken(directory) => Failure::failed(format!(
                 "{} is in use by a running doorward: stop that first",

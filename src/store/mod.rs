@@ -65,7 +65,7 @@ pub use keys::{KeyName, KeyRecord};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;
-pub use restore::{RestoreError, Restored, Source, restore};
+pub use restore::{RestoreError, Restored, Source, check_place, restore};
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;

@@ -1,7 +1,7 @@
 //! `doorward restore`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use serde_json::{Value, json};
 
@@ -243,6 +243,30 @@ fn a_log_without_its_database_is_that_of_no_other() {
     let users = sql(&aside).query_row("SELECT count(*) FROM users", [], |row| row.get(0));
     assert_eq!(users, Ok(2));
     desk.run("check").is(0);
+}
+
+/// `root` would leave a database that the server cannot open.
+#[test]
+fn it_is_refused_to_whoever_does_not_have_the_directory() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    for name in ["data", "data/doorward.db"] {
+        chown(desk.path().join(name), Some(65534), Some(65534)).unwrap();
+    }
+    let before = fs::read(desk.path().join("data/doorward.db")).unwrap();
+    let refused = desk.run("restore one.db").is(1);
+    assert_eq!(
+        refused.err,
+        "doorward: data belongs to the user with id 65534, who could not open a database that you \
+         make. Restore as that user\n"
+    );
+    assert_eq!(fs::read(desk.path().join("data/doorward.db")).unwrap(), before);
+    assert!(!desk.path().join("data/doorward.lock").exists(), "nor is that left behind");
+    chown(desk.path().join("data"), Some(0), Some(0)).unwrap();
+    desk.run("restore one.db").is(0);
 }
 
 #[test]

@@ -35,6 +35,18 @@ pub enum RestoreError {
          was to restore", .0.display()
     )]
     HalfMade(PathBuf),
+    /// The new database would belong to another user than its directory does, and the server could not
+    /// open it.
+    #[error(
+        "{} belongs to the user with id {owner}, who could not open a database that you make. Restore \
+         as that user", .directory.display()
+    )]
+    Owner {
+        /// The directory.
+        directory: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// Another restore has put a database aside that would be written over.
     #[error(
         "{} is there, the database that an earlier restore has replaced: move it away, or let it be \

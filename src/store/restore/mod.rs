@@ -14,7 +14,7 @@ mod leftover;
 mod place;
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rusqlite::params;
@@ -74,6 +74,23 @@ pub struct Restored {
 }
 
 type Steps<'a> = &'a mut dyn FnMut(&'static str);
+
+/// Whether a database that this process makes at `path` could be used there. To be asked before the
+/// directory is taken: that, too, makes a file.
+pub fn check_place(path: &Path) -> Result<(), RestoreError> {
+    let place = Place::new(path);
+    let directory = place.directory();
+    let user = rustix::process::geteuid().as_raw();
+    let owner_of = |file: &Path| fs::metadata(file).ok().map(|it| it.uid());
+    // Whoever has the database has shown that it can be used; `root` can use everything.
+    let has_it = user != 0 && owner_of(path) == Some(user);
+    match owner_of(directory) {
+        Some(owner) if owner != user && !has_it => {
+            Err(RestoreError::Owner { directory: directory.to_owned(), owner })
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Puts what `source` holds in the place of the database at `path`, which is in the directory of
 /// `hold`.
