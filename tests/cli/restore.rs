@@ -1,12 +1,13 @@
 //! `doorward restore`.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
+use assert_cmd::cargo::cargo_bin;
 use serde_json::{Value, json};
 
 use crate::backup::sql;
-use crate::desk::{ANA, Desk, PASSWORD};
+use crate::desk::{ANA, Answer, Desk, PASSWORD};
 use crate::server::Server;
 
 /// Of all servers here: tokens of another one would be refused for that alone.
@@ -267,6 +268,56 @@ fn it_is_refused_to_whoever_does_not_have_the_directory() {
     assert!(!desk.path().join("data/doorward.lock").exists(), "nor is that left behind");
     chown(desk.path().join("data"), Some(0), Some(0)).unwrap();
     desk.run("restore one.db").is(0);
+}
+
+/// The link would become a file, and the database that it leads to stay as it is.
+#[test]
+fn a_link_is_refused() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    let (path, real) = (desk.path().join("data/doorward.db"), desk.path().join("real.db"));
+    fs::rename(&path, &real).unwrap();
+    symlink(&real, &path).unwrap();
+    desk.run("restore one.db").is(1).err("doorward: data/doorward.db is a symbolic link, and");
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    fs::rename(&real, desk.path().join("gone.db")).unwrap();
+    desk.run("restore one.db").is(1).err("data/doorward.db is a symbolic link");
+}
+
+/// Files may not grow beyond some length: the same as a disk that becomes full.
+#[test]
+fn when_the_disk_is_full_the_old_database_stays_and_nothing_is_left() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    let blocks = fs::metadata(desk.path().join("one.db")).unwrap().len() / 512;
+    let limited = |blocks: u64, line: &str| {
+        let program = cargo_bin!("doorward").display();
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} {line}");
+        let mut command = assert_cmd::Command::new("sh");
+        Answer::of(command.args(["-c", &script]).current_dir(desk.path()).env_clear())
+    };
+    let left = |place: &str| -> Vec<String> {
+        let entries = fs::read_dir(desk.path().join(place)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains("restor") || name.contains("two.db")).collect()
+    };
+    for some in [0, blocks / 2, blocks - 8] {
+        limited(some, "restore one.db")
+            .is(1)
+            .err("doorward: cannot make the new database, data/doorward.db.restoring: ")
+            .err(". What was written is removed, and the old one is as it was\n");
+        assert_eq!(left("data"), [""; 0], "{some}");
+        desk.run("user list").is(0).out("ben@example.com");
+    }
+    for some in [blocks / 2, blocks - 8] {
+        limited(some, "backup two.db")
+            .is(1)
+            .err("doorward: cannot copy the database to two.db.")
+            .err(". What was written is removed\n");
+        assert_eq!(left("."), [""; 0], "{some}");
+    }
+    limited(2 * blocks, "restore one.db").is(0);
 }
 
 #[test]

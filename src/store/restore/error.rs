@@ -77,7 +77,24 @@ pub enum RestoreError {
          sqlite3 shell or Litestream", .0.display()
     )]
     InUse(PathBuf),
-    /// The new database cannot be prepared.
+    /// The new database cannot be written, or not be brought up to date.
+    #[error(
+        "cannot make the new database, {}: {what}. What was written is removed, and the old one is as it \
+         was", .file.display()
+    )]
+    Unmade {
+        /// The file, while it is made.
+        file: PathBuf,
+        /// The reason.
+        what: String,
+    },
+    /// It is in another place, which would then have the old database still.
+    #[error(
+        "{} is a symbolic link, and a restore would put a file in its place: restore into the directory \
+         that the database is in, with --data", .0.display()
+    )]
+    Link(PathBuf),
+    /// The old database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A file cannot be moved or written.

@@ -13,6 +13,7 @@ mod exchange;
 mod leftover;
 mod place;
 
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,6 @@ use std::path::{Path, PathBuf};
 use rusqlite::params;
 
 pub use self::error::RestoreError;
-use self::error::failed;
 use self::exchange::exchange;
 use self::place::{Place, remove_with_parts};
 use super::audit::Event;
@@ -29,7 +29,7 @@ use super::check::{self, Checked};
 use super::hold::Hold;
 use super::not_before::{self, NotBefore};
 use super::revocations::Revocation;
-use super::schema::{self, OpenError};
+use super::schema;
 use super::seal::{self, SealError};
 use super::writer::{self, Work};
 use crate::domain::id::SessionId;
@@ -75,9 +75,12 @@ pub struct Restored {
 
 type Steps<'a> = &'a mut dyn FnMut(&'static str);
 
-/// Whether a database that this process makes at `path` could be used there. To be asked before the
+/// Whether a database that this process makes at `path` would be used, and could be. To be asked before the
 /// directory is taken: that, too, makes a file.
 pub fn check_place(path: &Path) -> Result<(), RestoreError> {
+    if fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink()) {
+        return Err(RestoreError::Link(path.to_owned()));
+    }
     let place = Place::new(path);
     let directory = place.directory();
     let user = rustix::process::geteuid().as_raw();
@@ -133,7 +136,7 @@ fn stage(
     progress: &mut dyn FnMut(Part),
     step: Steps<'_>,
 ) -> Result<Restored, RestoreError> {
-    let Place { path, staged, .. } = place;
+    let staged = &*place.staged;
     copy(staged, source, progress)?;
     step("copied");
     progress(Part::Checking);
@@ -146,16 +149,16 @@ fn stage(
     }
     let migrated_from = (found.schema < schema::NEWEST).then_some(found.schema);
 
-    let connection = schema::prepare(staged)?;
+    let connection = schema::prepare(staged).map_err(|error| unmade(staged, &error))?;
     step("migrated");
-    let refused = |error| RestoreError::from(OpenError::database(path, error));
+    let refused = |error| unmade(staged, &error);
     let (sessions, one_time_tokens, mails, users) =
         writer::alone(&connection, |work| settle(work, now)).map_err(refused)?;
     step("settled");
     schema::single_file(&connection).map_err(refused)?;
     drop(connection);
     let synced = File::open(staged).and_then(|file| file.sync_all());
-    synced.map_err(|source| failed("sync", staged, source))?;
+    synced.map_err(|error| unmade(staged, &error))?;
     step("staged");
     let (aside, strays) = (None, Vec::new());
     Ok(Restored { users, sessions, one_time_tokens, mails, migrated_from, aside, strays, flaws })
@@ -174,7 +177,7 @@ fn copy(
         .create_new(true)
         .mode(0o600)
         .open(staged)
-        .map_err(|source| failed("make", staged, source))?;
+        .map_err(|error| unmade(staged, &error))?;
     let mut progress = |done| progress(Part::Copying(done, size));
     let copied = if source.is_sealed {
         seal::unseal(file, &mut sink, &mut progress)
@@ -182,7 +185,14 @@ fn copy(
         check::is_single(file)?;
         seal::copy(file, &mut sink, &mut progress)
     };
-    copied.map_err(of_backup)
+    copied.map_err(|error| match error {
+        SealError::Write(error) => unmade(staged, &error),
+        error => of_backup(error),
+    })
+}
+
+fn unmade(staged: &Path, error: &dyn Display) -> RestoreError {
+    RestoreError::Unmade { file: staged.to_owned(), what: error.to_string() }
 }
 
 /// What is different after a restore. How many sessions, one-time tokens, mails and users there were.

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::revocations::{Revocations, Standing};
-use super::super::schema::beside;
+use super::super::schema::{OpenError, beside};
 use super::*;
 use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
 use crate::domain::id::{Generation, SessionId, UserId};
