@@ -228,6 +228,57 @@ fn what_was_put_aside_is_there_until_it_is_back() {
     assert_eq!(content(&aside), ["new"]);
 }
 
+/// Where a file cannot have two names the old one goes first, and is not there for a moment. What lies in
+/// the way here is as good a reason.
+#[test]
+fn without_hard_links_it_takes_two_steps() {
+    let scene = Scene::new();
+    let (path, replaced) = (scene.path(), schema::replaced(&scene.path()));
+    let mut seen = Vec::new();
+    let mut look = |step| {
+        if step == "folded" {
+            fs::write(&replaced, "").unwrap();
+        }
+        let rest = tempfile::tempdir().unwrap();
+        copy_directory(&scene.data(), rest.path());
+        let path = rest.path().join("doorward.db");
+        if ["put aside", "part put aside"].contains(&step) {
+            let error = schema::prepare(&path).unwrap_err();
+            assert!(matches!(error, OpenError::Unfinished { .. }), "{step}: {error}");
+            restore_to(&path, &scene.backup(), &mut |_| {}).unwrap();
+            assert_eq!(content(&path), ["new"], "done again after {step:?}");
+            assert_eq!(content(&schema::aside(&path)), ["newest", "old"]);
+        }
+        seen.push(step);
+    };
+    scene.restore(&mut look).unwrap();
+    let part = "part put aside";
+    assert_eq!(seen[4..], ["folded", "put aside", part, part, part, "in place", "named"]);
+    assert_eq!(content(&path), ["new"]);
+    assert_eq!(content(&schema::aside(&path)), ["newest", "old"]);
+}
+
+/// The last move fails: the old one is in its place again.
+#[test]
+fn what_cannot_be_finished_is_undone() {
+    for (way, is_linked) in [("linked", true), ("put aside", false)] {
+        let scene = Scene::new();
+        let (path, replaced) = (scene.path(), schema::replaced(&scene.path()));
+        let error = scene.restore(&mut |step| {
+            if step == "folded" && !is_linked {
+                fs::write(&replaced, "").unwrap();
+            }
+            if step == way {
+                fs::remove_file(beside(&path, ".restoring")).unwrap();
+            }
+        });
+        let error = error.unwrap_err();
+        assert!(matches!(error, RestoreError::Io { .. }), "{error}");
+        assert!(!replaced.exists(), "{way}");
+        assert_eq!(content(&path), ["newest", "old"], "{way}");
+    }
+}
+
 /// Killed between its last two steps, on a second restore.
 #[test]
 fn what_a_restore_has_left_is_finished_first_or_refused() {
