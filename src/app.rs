@@ -9,6 +9,7 @@ use crate::crypto::hasher::{Costs, HashFault, Hasher};
 use crate::crypto::key_files::Place;
 use crate::crypto::keyring::{Keyring, Keys};
 use crate::domain::session::SessionPolicy;
+use crate::flows::dossier::Turns;
 use crate::flows::keys::Watch;
 use crate::flows::throttles::Throttles;
 use crate::mail::{Letterhead, Mailer};
@@ -40,6 +41,8 @@ pub struct App {
     pub hasher: Hasher,
     /// Counts attempts.
     pub throttles: Throttles,
+    /// Who takes along what is kept about them at the moment.
+    pub exports: Turns,
     /// What all letters have in common.
     pub letterhead: Letterhead,
     /// Takes letters where they go.
@@ -72,6 +75,7 @@ impl App {
             entropy,
             hasher: Hasher::start(Costs::from(&config), threads)?,
             throttles: Throttles::new(config.throttle),
+            exports: Turns::default(),
             letterhead,
             mailer: Mailer::spool(&config),
             config,

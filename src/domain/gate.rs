@@ -123,6 +123,11 @@ impl Gate {
     /// Takes back an attempt that was counted at `at_ms`.
     pub fn refund(&mut self, keys: &Keys, admission: Admission, at_ms: i64) {
         self.address.refund(&keys.address, at_ms);
+        self.clear_account(keys, admission, at_ms);
+    }
+
+    /// The same, but for the address, where it goes on to count.
+    pub fn clear_account(&mut self, keys: &Keys, admission: Admission, at_ms: i64) {
         let Some(about) = keys.account else { return };
         self.pair.refund(&about.pair, at_ms);
         if let (Admission::Granted, Some(account)) = (admission, &mut self.account) {

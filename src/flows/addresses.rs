@@ -7,12 +7,15 @@ use crate::clock::random;
 use crate::domain::address::{Address, AddressChange, Place};
 use crate::domain::id::AddressId;
 use crate::domain::session::Client;
+use crate::domain::throttle::RetryAfter;
 use crate::fault::Fault;
 use crate::store::{NewAddress, NotAdded, NotChanged};
 
 /// Why an address was not added, changed or removed.
 #[derive(Debug)]
 pub enum Refusal {
+    /// Too many changes of this user's profile and addresses.
+    TooManyAttempts(RetryAfter),
     /// The caller has as many as one may have.
     TooMany,
     /// The caller has no such address: another user's is like none.
@@ -47,8 +50,9 @@ pub async fn add(
     let now = app.clock.now();
     let id = AddressId::new(now.wall, &random(&*app.entropy)?);
     let new = NewAddress { id, place, is_default };
-    let added = app.store.add_address(author(caller, client), new, now).await?;
-    added.map_err(|refused| match refused {
+    let counted = app.throttles.edit(caller.user_id(), now).map_err(Refusal::TooManyAttempts)?;
+    let added = app.store.add_address(author(caller, client), new, now).await;
+    counted.unless_fault(added)?.map_err(|refused| match refused {
         NotAdded::TooMany => Refusal::TooMany,
         NotAdded::NoSuchUser => Refusal::UserGone,
     })
@@ -63,8 +67,9 @@ pub async fn update(
     client: Client,
 ) -> Result<Address, Refusal> {
     let now = app.clock.now();
-    let changed = app.store.change_address(author(caller, client), id, change, now).await?;
-    changed.map_err(|refused| match refused {
+    let counted = app.throttles.edit(caller.user_id(), now).map_err(Refusal::TooManyAttempts)?;
+    let changed = app.store.change_address(author(caller, client), id, change, now).await;
+    counted.unless_fault(changed)?.map_err(|refused| match refused {
         NotChanged::NoSuchAddress => Refusal::NotFound,
         NotChanged::DefaultIsNeeded => Refusal::DefaultIsNeeded,
     })
@@ -78,9 +83,7 @@ pub async fn remove(
     client: Client,
 ) -> Result<(), Refusal> {
     let now = app.clock.now();
-    if app.store.remove_address(author(caller, client), id, now).await? {
-        Ok(())
-    } else {
-        Err(Refusal::NotFound)
-    }
+    let counted = app.throttles.edit(caller.user_id(), now).map_err(Refusal::TooManyAttempts)?;
+    let removed = app.store.remove_address(author(caller, client), id, now).await;
+    if counted.unless_fault(removed)? { Ok(()) } else { Err(Refusal::NotFound) }
 }

@@ -112,7 +112,8 @@ pub async fn accept(
         let hash = app.hasher.hash(password, random(&*app.entropy)?).await?;
         app.store.accept_invitation(id, user, hash, opening.new.clone(), now).await
     };
-    match counted.unless_fault(accepting.await)? {
+    let is_good = |accepted: &Accepted| matches!(accepted, Accepted::Done(_));
+    match counted.unless_good(accepting.await, is_good)? {
         Accepted::Invalid => Err(Refusal::InvalidToken),
         Accepted::EmailTaken => Err(Refusal::EmailTaken),
         Accepted::Done(started) => {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::evenly::Evenly;
 use super::mint::{Issued, Opening};
-use super::throttles;
+use super::throttles::{self, PasswordAttempt};
 use crate::app::App;
 use crate::clock::random;
 use crate::crypto::hasher::Match;
@@ -62,12 +62,27 @@ pub async fn login(
     let started = Evenly::start();
     let now = app.clock.now();
     let attempt = throttles::login(app, &email, visitor.address, &visitor.client, now).await?;
-    let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
+    let mut attempt = attempt.map_err(Refusal::TooManyAttempts)?;
+    let outcome = sign_in(app, &email, &password, visitor, &mut attempt, started, now).await;
+    // Whoever has gone away meanwhile does not come here.
+    attempt.take_back();
+    outcome
+}
+
+async fn sign_in(
+    app: &App,
+    email: &Email,
+    password: &Password,
+    visitor: Visitor,
+    attempt: &mut PasswordAttempt<'_>,
+    started: Evenly,
+    now: Now,
+) -> Result<Issued, Refusal> {
     let opening = Opening::new(app, visitor.client, visitor.replaces, visitor.remember, now)?;
     // Between the check and the start the account may have changed: another login has stored
     // a better hash, an operator has disabled it. Then the check counts for nothing.
     for _ in 0..RETRIES {
-        let checked = match check(app, &email, &password).await? {
+        let checked = match check(app, email, password).await? {
             Check::Right(checked) => checked,
             Check::Wrong(account) => {
                 attempt.failed();

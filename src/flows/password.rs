@@ -84,12 +84,14 @@ pub(super) async fn confirm(
     let account = account.ok_or(Refusal::SessionExpired)?;
     let (email, session) = (&account.user.email, caller.session_id());
     let attempt = app.throttles.confirm(email, session, address, now);
-    let attempt = attempt.map_err(Refusal::TooManyAttempts)?;
-    match app.hasher.verify(password, Some(account.password_hash.clone())).await? {
-        Match::Wrong => {
-            attempt.failed();
-            Err(Refusal::WrongPassword)
-        }
+    let mut attempt = attempt.map_err(Refusal::TooManyAttempts)?;
+    let found = app.hasher.verify(password, Some(account.password_hash.clone())).await;
+    if matches!(found, Ok(Match::Wrong)) {
+        attempt.failed();
+    }
+    attempt.take_back();
+    match found? {
+        Match::Wrong => Err(Refusal::WrongPassword),
         Match::Right | Match::RightButOutdated => Ok(account),
     }
 }

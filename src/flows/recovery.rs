@@ -70,7 +70,7 @@ pub async fn reset_password(
         let hash = app.hasher.hash(new, salt).await?;
         app.store.reset_password(id, hash, visitor.client, now).await
     };
-    settle(counted.unless_fault(reset.await)?)
+    settle(counted, reset.await)
 }
 
 /// Has a link to verify the address sent, if it has an account that is not verified. Nobody learns
@@ -88,7 +88,7 @@ pub async fn resend_verification(app: &App, email: Email, visitor: Visitor) -> R
 pub async fn verify_email(app: &App, token: &str, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
     let (id, counted) = open(app, token, Purpose::VerifyEmail, visitor.address, now).await?;
-    settle(counted.unless_fault(app.store.verify_email(id, visitor.client, now).await)?)
+    settle(counted, app.store.verify_email(id, visitor.client, now).await)
 }
 
 /// Has a link sent to a new address for the caller's account. Asks for the password.
@@ -114,14 +114,14 @@ pub async fn change_email(app: &App, token: &str, visitor: Visitor) -> Result<()
     let now = app.clock.now();
     let undo = new_token(app, now)?;
     let (id, counted) = open(app, token, Purpose::ChangeEmail, visitor.address, now).await?;
-    settle(counted.unless_fault(app.store.change_email(id, undo, visitor.client, now).await)?)
+    settle(counted, app.store.change_email(id, undo, visitor.client, now).await)
 }
 
 /// Gives an account its former address back by a link that was sent there, and ends all sessions.
 pub async fn undo_email_change(app: &App, token: &str, visitor: Visitor) -> Result<(), Refusal> {
     let now = app.clock.now();
     let (id, counted) = open(app, token, Purpose::UndoEmailChange, visitor.address, now).await?;
-    settle(counted.unless_fault(app.store.undo_email_change(id, visitor.client, now).await)?)
+    settle(counted, app.store.undo_email_change(id, visitor.client, now).await)
 }
 
 /// The id of a one-time token to be made.
@@ -170,8 +170,9 @@ pub(super) async fn present<'a>(
     }
 }
 
-fn settle(redeemed: Redeemed) -> Result<(), Refusal> {
-    match redeemed {
+/// A link that was good counts for nothing: those who share an address have many of them.
+fn settle(counted: Counted<'_>, redeemed: Result<Redeemed, Fault>) -> Result<(), Refusal> {
+    match counted.unless_good(redeemed, |redeemed| *redeemed == Redeemed::Done)? {
         Redeemed::Done => Ok(()),
         Redeemed::Invalid => Err(Refusal::InvalidToken),
         Redeemed::EmailTaken => Err(Refusal::EmailTaken),

@@ -12,8 +12,8 @@ use serde::Serialize;
 use crate::domain::throttle::RetryAfter;
 use crate::fault::{Fault, FaultKind};
 use crate::flows::{
-    addresses, administration, authenticate, invitations, login, password, recovery, refresh,
-    register,
+    addresses, administration, authenticate, dossier, invitations, login, password, profile,
+    recovery, refresh, register,
 };
 use crate::metric;
 
@@ -313,6 +313,7 @@ impl From<administration::Refusal> for Problem {
 impl From<addresses::Refusal> for Problem {
     fn from(refusal: addresses::Refusal) -> Self {
         match refusal {
+            addresses::Refusal::TooManyAttempts(wait) => wait.into(),
             addresses::Refusal::TooMany => Code::TooManyAddresses.into(),
             addresses::Refusal::NotFound => Code::NotFound.into(),
             addresses::Refusal::DefaultIsNeeded => Self::fields(vec![FieldError {
@@ -322,6 +323,26 @@ impl From<addresses::Refusal> for Problem {
             }]),
             addresses::Refusal::UserGone => Code::SessionExpired.into(),
             addresses::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<profile::Refusal> for Problem {
+    fn from(refusal: profile::Refusal) -> Self {
+        match refusal {
+            profile::Refusal::TooManyAttempts(wait) => wait.into(),
+            profile::Refusal::UserGone => Code::SessionExpired.into(),
+            profile::Refusal::Internal(fault) => fault.into(),
+        }
+    }
+}
+
+impl From<dossier::Refusal> for Problem {
+    fn from(refusal: dossier::Refusal) -> Self {
+        match refusal {
+            dossier::Refusal::TooManyAttempts(wait) => wait.into(),
+            dossier::Refusal::UserGone => Code::SessionExpired.into(),
+            dossier::Refusal::Internal(fault) => fault.into(),
         }
     }
 }

@@ -58,7 +58,7 @@ pub use audit::{By, Detail, Event};
 pub use backup::{Part, Sealed};
 pub use check::{CheckError, Checked, check_database, check_file, damage_of_copy};
 pub use directory::{Changed, Page, UserFilter};
-pub use dossier::Dossier;
+pub use dossier::{Dossier, SeenDevice};
 pub use hold::{Hold, HoldError};
 pub use invitations::{Accepted, Invitation};
 pub use keys::{KeyName, KeyRecord};

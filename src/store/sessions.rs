@@ -327,6 +327,26 @@ pub(super) fn open_of(sql: &Connection, user: Option<UserId>) -> rusqlite::Resul
         .collect()
 }
 
+/// The latest sessions of a user that are over, at most `most`, and whether there are others. They come
+/// in the order of the index, that of their ids: it is not sorted, however many there are.
+pub(super) fn ended_of(
+    sql: &Connection,
+    user: UserId,
+    most: u32,
+    now: Now,
+) -> rusqlite::Result<(Vec<Session>, bool)> {
+    let mut ended = sql
+        .prepare_cached(select!(
+            "WHERE user_id = ?1 AND (ended_at IS NOT NULL OR expires_at <= ?2 OR ends_at <= ?2)
+             ORDER BY id DESC LIMIT ?3"
+        ))?
+        .query_map(params![user.0, now.wall.as_millis(), most.saturating_add(1)], from_row)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let is_truncated = ended.len() > most as usize;
+    ended.truncate(most as usize);
+    Ok((ended, is_truncated))
+}
+
 /// A session, live or not.
 pub(super) fn by_id(sql: &Connection, id: SessionId) -> rusqlite::Result<Session> {
     sql.prepare_cached(select!("WHERE id = ?1"))?.query_row([id.0], from_row)

@@ -24,6 +24,7 @@ mod enumeration;
 mod events;
 mod export;
 mod fields;
+mod floods;
 mod guard;
 mod import;
 mod input;

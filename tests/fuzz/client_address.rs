@@ -23,7 +23,7 @@ fn entry(text: &str) -> Option<IpAddr> {
 /// The way of the request, written down from the peer towards the client, until something is not
 /// an address; then whoever the first stranger on it is, or else its end.
 fn reference(peer: IpAddr, lines: &[HeaderValue], trusted: &[IpNet]) -> IpAddr {
-    let lines = lines.iter().map(|line| line.to_str().unwrap_or("not text"));
+    let lines = lines.iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
     let all = lines.collect::<Vec<_>>().join(",");
     let mut way = vec![peer.to_canonical()];
     if all.is_empty() {
@@ -52,11 +52,12 @@ fn check(bytes: &[u8]) -> Verdict {
     // Whatever a client puts in front of what the proxies write changes nothing once a stranger
     // has been found.
     if !trusted.iter().any(|net| net.contains(&found)) {
-        for forged in ["127.0.0.1", "junk", "10.0.0.1, 198.51.100.77"] {
+        for forged in ["127.0.0.1", "junk", "\u{ff}", "10.0.0.1, 198.51.100.77"] {
             let mut forged: HeaderMap = [("x-forwarded-for", forged)]
                 .into_iter()
                 .map(|(name, value)| {
-                    (poem::http::HeaderName::from_static(name), HeaderValue::from_static(value))
+                    let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+                    (poem::http::HeaderName::from_static(name), value)
                 })
                 .collect();
             forged.extend(headers.clone());

@@ -11,21 +11,21 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use super::Tag;
 use super::events::AccountEvent;
 use super::examples::USED;
+use super::export_types::{EndedSession, SeenDevice};
 use super::profile::{Address, Profile};
 use super::refused::{GUARD, Refused, codes};
 use super::types::{Session, Time, User};
 use crate::domain::id::SessionId;
-use crate::domain::time::Timestamp;
 use crate::flows;
+use crate::flows::dossier::{Taken, Turn};
 use crate::http::guard::Guarded;
-use crate::http::problem::Code;
 use crate::store::Dossier;
 
 pub(in crate::http) struct ExportApi;
 
 codes! {
     /// Of `exportMe`.
-    ExportMe = [GUARD];
+    ExportMe = [GUARD] + TooManyAttempts;
 }
 
 /// All that is kept about the caller, as it was at one moment.
@@ -42,16 +42,29 @@ pub(super) struct Export {
     addresses: Vec<Address>,
     /// The live sessions, the most recently used first.
     sessions: Vec<Session>,
-    /// What happened to the account, the latest first, as far back as the server keeps it.
+    /// The sessions that are over and of which something is kept yet, the latest first.
+    ended_sessions: Vec<EndedSession>,
+    /// Whether there are more of them than the 1,000 latest, which are here; the events tell of all.
+    ended_sessions_truncated: bool,
+    /// The devices that the caller has signed in from, the one seen last first.
+    devices: Vec<SeenDevice>,
+    /// What happened to the account, the latest first.
     events: Vec<AccountEvent>,
-    /// Whether there are more events than the 10,000 latest, which are here; `listEvents` has all.
+    /// Whether there are more events than the 1,000 latest, which are here; `listEvents` has all, as
+    /// far back as the server keeps them.
     events_truncated: bool,
+    // Until this is text.
+    #[expect(dead_code, reason = "it is held")]
+    #[oai(skip)]
+    turn: Option<Turn>,
 }
 
 impl Export {
     /// As seen from the session `current`.
-    fn seen_from(dossier: Dossier, at: Timestamp, current: SessionId) -> Self {
-        let Dossier { user, profile, addresses, sessions, events, events_truncated } = dossier;
+    fn seen_from(taken: Taken, current: SessionId) -> Self {
+        let Taken { dossier, at, turn } = taken;
+        let Dossier { user, profile, addresses, sessions, ended_sessions, devices, events, .. } =
+            dossier;
         let session = |session| Session::seen_from(session, current);
         Self {
             exported_at: Time(at),
@@ -59,8 +72,12 @@ impl Export {
             profile: Profile::from(&profile),
             addresses: addresses.iter().map(Address::from).collect(),
             sessions: sessions.iter().map(session).collect(),
+            ended_sessions: ended_sessions.into_iter().map(EndedSession::from).collect(),
+            ended_sessions_truncated: dossier.ended_sessions_truncated,
+            devices: devices.into_iter().map(SeenDevice::from).collect(),
             events: events.into_iter().map(AccountEvent::from).collect(),
-            events_truncated,
+            events_truncated: dossier.events_truncated,
+            turn: Some(turn),
         }
     }
 }
@@ -73,8 +90,12 @@ impl Example for Export {
             profile: Profile::example(),
             addresses: vec![Address::example()],
             sessions: vec![Session::example()],
+            ended_sessions: vec![EndedSession::example()],
+            ended_sessions_truncated: false,
+            devices: vec![SeenDevice::example()],
             events: vec![AccountEvent::example()],
             events_truncated: false,
+            turn: None,
         }
     }
 }
@@ -128,15 +149,15 @@ enum ExportMeOk {
 impl ExportApi {
     /// Take along what is kept about the caller
     ///
-    /// One document with the account, the profile, the addresses, the devices and the events, all of
-    /// one moment (GDPR, articles 15 and 20). Nothing that proves who somebody is, such as the hash of a
-    /// password, is in it.
+    /// One document with the account, the profile, the addresses, the sessions, the devices and the
+    /// events, all of one moment (GDPR, articles 15 and 20). Nothing that proves who somebody is, such as
+    /// the hash of a password, is in it. It can be asked for 10 times an hour. The server puts one
+    /// together at a time, for whomever: at a 503 `overloaded` ask again after `Retry-After`.
     #[oai(path = "/", method = "get", operation_id = "exportMe")]
     async fn export_me(&self, guarded: Guarded) -> Result<ExportMeOk, Refused<ExportMe>> {
         let caller = &guarded.caller;
-        let dossier = flows::dossier::dossier(guarded.app(), caller).await?;
-        let (dossier, at) = dossier.ok_or(Code::SessionExpired)?;
-        let export = Export::seen_from(dossier, at, caller.session_id());
+        let taken = flows::dossier::dossier(guarded.app(), caller).await?;
+        let export = Export::seen_from(taken, caller.session_id());
         Ok(ExportMeOk::Ok(Json(export), Attachment))
     }
 }

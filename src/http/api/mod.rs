@@ -8,6 +8,7 @@ mod auth;
 mod events;
 pub(in crate::http) mod examples;
 mod export;
+mod export_types;
 mod invitation;
 mod keys;
 mod profile;

@@ -33,15 +33,15 @@ codes! {
     /// Of `getProfile`.
     GetProfile = [GUARD];
     /// Of `updateProfile`.
-    UpdateProfile = [GUARD, BODY] + CsrfFailed;
+    UpdateProfile = [GUARD, BODY] + CsrfFailed + TooManyAttempts;
     /// Of `listAddresses`.
     ListAddresses = [GUARD];
     /// Of `addAddress`.
-    AddAddress = [GUARD, BODY] + CsrfFailed + TooManyAddresses;
+    AddAddress = [GUARD, BODY] + CsrfFailed + TooManyAddresses + TooManyAttempts;
     /// Of `updateAddress`.
-    UpdateAddress = [GUARD, BODY] + CsrfFailed + NotFound;
+    UpdateAddress = [GUARD, BODY] + CsrfFailed + NotFound + TooManyAttempts;
     /// Of `removeAddress`.
-    RemoveAddress = [GUARD] + CsrfFailed + NotFound;
+    RemoveAddress = [GUARD] + CsrfFailed + NotFound + TooManyAttempts;
 }
 
 #[OpenApi(prefix_path = "/api/profile", tag = "Tag::Profile")]
@@ -73,7 +73,7 @@ impl ProfileApi {
         let Guarded { caller, envelope } = guarded;
         let app = &envelope.web.app;
         let profile = profile::update(app, &caller, change, envelope.client()).await?;
-        Ok(UpdateProfileOk::Ok(Json(Profile::from(&profile.ok_or(Code::SessionExpired)?))))
+        Ok(UpdateProfileOk::Ok(Json(Profile::from(&profile))))
     }
 
     /// List the caller's addresses
