@@ -63,6 +63,7 @@ impl Jobs {
             // In small steps, so that others get to write in between.
             while app.store.sweep(idle, access, app.clock.now()).await? > 0 {}
             while app.store.sweep_one_time_tokens(app.clock.now()).await? > 0 {}
+            while app.store.sweep_notices(app.clock.now()).await? > 0 {}
             let oldest = app.config.session_max_age;
             while app.store.sweep_devices(oldest, app.clock.now()).await? > 0 {}
             Ok(())

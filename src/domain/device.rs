@@ -46,7 +46,7 @@ const SYSTEMS: Table = &[
     ("Linux", &["Linux"]),
 ];
 
-/// Libraries under another name than their product token; curl, reqwest and others go by theirs.
+/// Libraries under another name than their product token.
 const TOOLS: &[(&str, &str)] = &[
     ("python-httpx", "Python (httpx)"),
     ("python-requests", "Python (requests)"),
@@ -61,6 +61,13 @@ const TOOLS: &[(&str, &str)] = &[
     ("Dalvik", "Android app"),
 ];
 
+/// Tools that go by their product token.
+const NAMESAKES: &[&str] =
+    &["Java", "HTTPie", "Python", "Wget", "axios", "curl", "okhttp", "reqwest"];
+
+/// A browser in none of the tables.
+const BROWSER: &str = "Browser";
+
 const MAX_CHARS: usize = 40;
 
 /// A short human name for the client that sent this `User-Agent` (RFC 9110, section 10.1.5):
@@ -72,23 +79,40 @@ pub fn device_name(user_agent: &str) -> String {
     if user_agent.is_empty() {
         return String::new();
     }
+    known_device_name(user_agent).unwrap_or_else(|| {
+        let product = first_product(user_agent);
+        if product.contains(char::is_alphanumeric) { product } else { "Unknown device".to_owned() }
+    })
+}
+
+/// The same for a letter: a name that is made of the tables above, and none that the client has made
+/// up. Else a stranger could have `www.example.com` written in a genuine letter, where it is a link.
+#[must_use]
+pub fn known_device_name(user_agent: &str) -> Option<String> {
     let product = first_product(user_agent);
     if let Some((_, name)) = TOOLS.iter().find(|(token, _)| *token == product) {
-        return (*name).to_owned();
+        return Some((*name).to_owned());
     }
     // Applications that embed a platform's name in their own string are not browsers.
     if !matches!(product.as_str(), "Mozilla" | "Opera") {
-        return if product.contains(char::is_alphanumeric) {
-            product
-        } else {
-            "Unknown device".to_owned()
-        };
+        return NAMESAKES.contains(&product.as_str()).then_some(product);
     }
-    let browser = find(BROWSERS, user_agent).unwrap_or("Browser");
-    match find(SYSTEMS, user_agent) {
+    let browser = find(BROWSERS, user_agent).unwrap_or(BROWSER);
+    Some(match find(SYSTEMS, user_agent) {
         Some(system) => format!("{browser} on {system}"),
         None => browser.to_owned(),
-    }
+    })
+}
+
+/// Whether `name` is one that [`known_device_name`] gives.
+#[must_use]
+pub fn is_known_device_name(name: &str) -> bool {
+    let is_in = |table: Table, name: &str| table.iter().any(|(known, _)| *known == name);
+    let (browser, system) =
+        name.split_once(" on ").map_or((name, None), |(browser, system)| (browser, Some(system)));
+    let is_browser = (browser == BROWSER || is_in(BROWSERS, browser))
+        && system.is_none_or(|system| is_in(SYSTEMS, system));
+    is_browser || NAMESAKES.contains(&name) || TOOLS.iter().any(|(_, known)| *known == name)
 }
 
 fn find(table: Table, user_agent: &str) -> Option<&'static str> {
@@ -193,6 +217,31 @@ mod tests {
         for (expected, user_agent) in [BROWSER_CASES, TOOL_CASES, ODD_CASES].concat() {
             assert_eq!(device_name(user_agent), expected, "for {user_agent:?}");
         }
+    }
+
+    /// Of what a client makes up, nothing is in a letter.
+    #[test]
+    fn only_names_from_the_tables_are_known() {
+        for (expected, user_agent) in [BROWSER_CASES, TOOL_CASES].concat() {
+            let known = (expected != "Notes").then(|| expected.to_owned());
+            assert_eq!(known_device_name(user_agent), known, "for {user_agent:?}");
+            assert_eq!(is_known_device_name(expected), known.is_some(), "for {expected:?}");
+        }
+        for made_up in [
+            "",
+            "www.evil.example/1",
+            "www.evil.example Firefox/128.0",
+            "curl.example/1",
+            "Firefox/www.evil.example on Linux",
+            "Firefox on www.evil.example",
+            "www.evil.example on Linux",
+            " on ",
+        ] {
+            assert_eq!(known_device_name(made_up), None, "for {made_up:?}");
+            assert!(!is_known_device_name(made_up), "for {made_up:?}");
+        }
+        let hidden = "Mozilla/5.0 (www.evil.example; Linux) Firefox/www.evil.example";
+        assert_eq!(known_device_name(hidden).as_deref(), Some("Firefox on Linux"));
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::account::Email;
+#[cfg(doc)]
+use super::device::known_device_name;
 use super::id::OneTimeId;
 use super::time::Timestamp;
 
@@ -56,7 +58,7 @@ pub enum About {
     },
     /// A sign-in from a device, or a place, that was not seen before.
     NewDevice {
-        /// Such as `Firefox on Linux`, or empty.
+        /// As [`known_device_name`] gives it, or empty.
         device: String,
         /// The address, or empty.
         ip: String,
@@ -65,7 +67,7 @@ pub enum About {
     },
     /// A refresh token was used twice: sessions were ended.
     RefreshTokenReused {
-        /// Such as `Firefox on Linux`, or empty.
+        /// As [`known_device_name`] gives it, or empty.
         device: String,
         /// The address, or empty.
         ip: String,
@@ -79,6 +81,12 @@ pub enum About {
 }
 
 impl About {
+    /// Whether it only goes to an address that is known to be the owner's: it costs whoever brings it
+    /// about no more than a sign-in, and on an account that they have made they may do that for ever.
+    pub const fn is_for_owners_only(&self) -> bool {
+        matches!(self, Self::NewDevice { .. } | Self::RefreshTokenReused { .. })
+    }
+
     /// The token of the one-time link without which the mail is of no use.
     pub const fn link(&self) -> Option<OneTimeId> {
         match self {

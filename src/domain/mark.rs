@@ -1,7 +1,8 @@
-//! By what a device is recognised that has signed in before.
+//! By what a device is recognised that has signed in before, and a recipient who was written to.
 
 use std::net::IpAddr;
 
+use super::account::Email;
 use super::device::device_name;
 use super::session::Client;
 use super::throttle::address_bucket;
@@ -27,10 +28,30 @@ impl DeviceMark {
         // Is in no address.
         hasher.update(b"\n");
         hasher.update(device_name(&client.user_agent).as_bytes());
-        let mut mark = [0; 16];
-        hasher.finalize_xof().fill(&mut mark);
-        Self(mark)
+        Self(mark(&hasher))
     }
+}
+
+/// An address that was written to, for as long as that counts.
+///
+/// It is not keyed, either: it hides addresses from who glances at the table, not from who has a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecipientMark(pub [u8; 16]);
+
+impl RecipientMark {
+    /// The mark of an address.
+    #[must_use]
+    pub fn of(email: &Email) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("doorward 2026-01 recipient mark");
+        hasher.update(email.as_str().as_bytes());
+        Self(mark(&hasher))
+    }
+}
+
+fn mark(hasher: &blake3::Hasher) -> [u8; 16] {
+    let mut mark = [0; 16];
+    hasher.finalize_xof().fill(&mut mark);
+    mark
 }
 
 #[cfg(test)]

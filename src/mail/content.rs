@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::letter::Letterhead;
+use crate::domain::device::is_known_device_name;
 use crate::domain::id::OneTimeId;
 use crate::domain::mail::About;
 use crate::domain::time::Timestamp;
@@ -192,7 +193,9 @@ impl Pen<'_> {
 }
 
 fn place_and_time(device: &str, ip: &str, at: Timestamp) -> Block {
-    Block::Facts(vec![("Device", shown(device)), ("Address", shown(ip)), ("Time", date(at))])
+    // Also one that waits since an older version, which took what clients called themselves.
+    let device = if is_known_device_name(device) { device } else { "an unknown device" };
+    Block::Facts(vec![("Device", device.to_owned()), ("Address", shown(ip)), ("Time", date(at))])
 }
 
 /// What somebody else has chosen, cut to what can do no harm in a letter.

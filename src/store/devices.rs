@@ -8,9 +8,9 @@ use rusqlite::{Connection, params};
 use super::Store;
 use super::writer::Work;
 use crate::domain::account::{Email, User};
-use crate::domain::device::device_name;
+use crate::domain::device::known_device_name;
 use crate::domain::id::UserId;
-use crate::domain::mail::{About, Mail};
+use crate::domain::mail::About;
 use crate::domain::mark::DeviceMark;
 use crate::domain::session::Client;
 use crate::domain::time::Now;
@@ -28,11 +28,6 @@ const KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
 /// Or for so long after the last session that began there can have ended, where that is later: whoever
 /// is always signed in is seen only when a session has reached its age.
 const AFTER_SESSION: Duration = Duration::from_secs(30 * 24 * 3600);
-
-/// How many mails about new devices a user gets within [`MAIL_WINDOW`]. Whoever knows the password
-/// can be as many devices as there are names; the owner has been told by then.
-const MOST_MAILS: u32 = 5;
-const MAIL_WINDOW: Duration = Duration::from_secs(3600);
 
 /// How many rows a transaction of the sweep removes.
 const SWEEP: u32 = 500;
@@ -97,33 +92,57 @@ pub(super) fn see(
     Ok(())
 }
 
-/// Writes to a user who signs in from a device that is not recorded, while others are.
+/// Writes to a user on whose account somebody signs in from a device that is not recorded. But the first
+/// sign-in of all is no news: it is that of who has made the account, or whom it was made for.
 pub(super) fn announce(
     work: &mut Work<'_>,
     user: &User,
     client: &Client,
     now: Now,
 ) -> rusqlite::Result<()> {
-    if is_news(work.sql, user.id, DeviceMark::of(client), now)? {
-        let device = device_name(&client.user_agent);
-        let about = About::NewDevice { device, ip: client.ip.clone(), at: now.wall };
-        work.send(&Mail { to: user.email.clone(), about }, now)?;
+    let has_signed_in: bool = work
+        .sql
+        .prepare_cached("SELECT has_signed_in FROM users WHERE id = ?1")?
+        .query_row([user.id.0], |row| row.get(0))?;
+    if has_signed_in && !is_known(work, user.id, client)? {
+        let device = known_device_name(&client.user_agent).unwrap_or_default();
+        work.notify(user, About::NewDevice { device, ip: client.ip.clone(), at: now.wall }, now)?;
     }
     Ok(())
 }
 
-fn is_news(sql: &Connection, user: UserId, mark: DeviceMark, now: Now) -> rusqlite::Result<bool> {
-    let (known, others, recent): (bool, u32, u32) = sql
-        .prepare_cached(
-            "SELECT coalesce(sum(mark = ?2), 0), count(*),
-                 coalesce(sum(first_seen BETWEEN ?3 AND ?4), 0)
-             FROM devices WHERE user_id = ?1",
-        )?
-        .query_row(
-            params![user.0, mark.0, now.wall.minus(MAIL_WINDOW).as_millis(), now.wall.as_millis()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-    // The first of all was not written about.
-    let written = others.checked_sub(1).map(|but_the_first| recent.min(but_the_first));
-    Ok(!known && written.is_some_and(|written| written < MOST_MAILS))
+/// Whether a device is one of those of a user.
+pub(super) fn is_known(work: &Work<'_>, user: UserId, client: &Client) -> rusqlite::Result<bool> {
+    work.sql
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM devices WHERE user_id = ?1 AND mark = ?2)")?
+        .query_row(params![user.0, DeviceMark::of(client).0], |row| row.get(0))
+}
+
+/// Forgets the devices of a user, but for one, if it is one of them.
+pub(super) fn forget(work: &Work<'_>, user: UserId, but: Option<&Client>) -> rusqlite::Result<()> {
+    work.sql
+        .prepare_cached("DELETE FROM devices WHERE user_id = ?1 AND mark IS NOT ?2")?
+        .execute(params![user.0, but.map(|client| DeviceMark::of(client).0)])
+        .map(|_| ())
+}
+
+/// Records the devices of the sessions in a database from before devices were recorded. Of those that
+/// have not ended: an ended one may have been a thief's.
+pub(super) fn take_over(sql: &Connection) -> rusqlite::Result<()> {
+    let mut insert = sql.prepare(
+        "INSERT INTO devices (user_id, mark, first_seen, last_seen) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+    )?;
+    // The latest first: one more of the same device changes nothing.
+    let mut sessions = sql.prepare(
+        "SELECT user_id, ip, user_agent, created_at, last_used_at FROM sessions
+         WHERE ended_at IS NULL ORDER BY last_used_at DESC",
+    )?;
+    let mut rows = sessions.query([])?;
+    while let Some(row) = rows.next()? {
+        let client = Client { ip: row.get(1)?, user_agent: row.get(2)? };
+        let (user, first, last): (uuid::Uuid, i64, i64) = (row.get(0)?, row.get(3)?, row.get(4)?);
+        insert.execute(params![user, DeviceMark::of(&client).0, first, last])?;
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@
 //!   touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
 //! - `keys`: which keys there are, and which are retired.
-//! - `outbox`: mail that waits to be delivered.
+//! - `outbox`: mail that waits to be delivered; `notices`: mail that nobody has asked for.
 //! - `schema`: opening, settings, migrations; `checkpoint`: the write-ahead log kept short.
 //! - `backup`, `seal`, `restore`, `check`: the database on its way out, back, and looked at as a whole;
 //!   `hold`: who has the data directory.
@@ -31,6 +31,7 @@ mod keys;
 mod known;
 mod not_before;
 mod notes;
+mod notices;
 mod one_time;
 mod outbox;
 mod profiles;

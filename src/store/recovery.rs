@@ -131,7 +131,6 @@ impl Store {
             }
             users::apply(work, &issued.user, &UserChange::PasswordHash(hash), &client.into(), now)?;
             set_email(work, &issued.user, &issued.email, now)?;
-            work.send(&Mail { to: issued.email, about: About::PasswordChanged }, now)?;
             Ok(Redeemed::Done)
         })
         .await

@@ -16,8 +16,8 @@ use super::sessions::{self, Which};
 use super::users;
 use super::writer::Work;
 use crate::domain::account::User;
-use crate::domain::device::device_name;
-use crate::domain::mail::{About, Mail};
+use crate::domain::device::known_device_name;
+use crate::domain::mail::About;
 use crate::domain::secret::{Proof, Ratchets, Salt, Secret};
 use crate::domain::session::{
     Case, Client, EndReason, Presented, ReusePolicy, Session, SessionPolicy, Verdict, Why, judge,
@@ -161,9 +161,9 @@ fn rotate(work: &mut Work<'_>, rotation: &Rotation) -> rusqlite::Result<Result<R
                 &rotation.client,
                 *now,
             )?;
-            let (device, ip) = (device_name(&rotation.client.user_agent), &rotation.client.ip);
-            let about = About::RefreshTokenReused { device, ip: ip.clone(), at: now.wall };
-            work.send(&Mail { to: user.email, about }, *now)?;
+            let device = known_device_name(&rotation.client.user_agent).unwrap_or_default();
+            let ip = rotation.client.ip.clone();
+            work.notify(&user, About::RefreshTokenReused { device, ip, at: now.wall }, *now)?;
             Ok(Err(Refused::Reused))
         }
     }

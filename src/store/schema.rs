@@ -12,8 +12,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use r2d2_sqlite::SqliteConnectionManager;
 use rusqlite::config::DbConfig;
 use rusqlite::ffi::{Error, SQLITE_BUSY, SQLITE_READONLY};
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
 use rusqlite_migration::{M, Migrations};
+
+use super::devices;
 
 /// Marks the file as Doorward's (`Door` in ASCII).
 const APPLICATION_ID: i32 = 0x446f_6f72;
@@ -33,13 +35,23 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_invitations.sql"),
     include_str!("migrations/0007_devices.sql"),
     include_str!("migrations/0008_keys.sql"),
+    include_str!("migrations/0009_notices.sql"),
 ];
 
 /// The newest schema that this binary knows.
 pub(super) const NEWEST: usize = MIGRATIONS.len();
 
-static LADDER: LazyLock<Migrations<'_>> =
-    LazyLock::new(|| Migrations::new(MIGRATIONS.iter().map(|sql| M::up(sql)).collect()));
+static LADDER: LazyLock<Migrations<'_>> = LazyLock::new(|| {
+    Migrations::new((1..).zip(MIGRATIONS).map(|(to, sql)| step(to, sql)).collect())
+});
+
+/// The migration to a schema: its SQL, and in the same transaction what SQL cannot do.
+fn step(to: usize, sql: &'static str) -> M<'static> {
+    match to {
+        9 => M::up_with_hook(sql, |sql: &Transaction<'_>| Ok(devices::take_over(sql)?)),
+        _ => M::up(sql),
+    }
+}
 
 /// Why the database cannot be used. Says what to do about it.
 #[derive(Debug, thiserror::Error)]

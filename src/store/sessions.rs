@@ -71,7 +71,7 @@ impl Store {
     /// Starts a session, if the account is still as it was when its password was checked: not
     /// disabled, and `password_hash` unchanged. With `rehashed`, the password's hash at the
     /// current costs, that replaces the old one. The owner is written to when the device is not one
-    /// of those that the account has. `None` when the account is no longer so.
+    /// of those that the account has, but for the first sign-in of all. `None` when the account is no longer so.
     pub async fn start_session(
         &self,
         user: UserId,
@@ -264,6 +264,9 @@ pub(super) fn start(
             session.client.ip,
             session.client.user_agent,
         ])?;
+    work.sql
+        .prepare_cached("UPDATE users SET has_signed_in = 1 WHERE id = ?1 AND has_signed_in = 0")?
+        .execute([user.id.0])?;
     devices::see(work, user.id, &new.client, now)?;
     work.audit(Event::SignedIn, Some(user.id), Some(session.id), &new.client, now)?;
     Ok(Started { session, user })

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Store;
 use super::audit::{By, Detail, Event};
+use super::devices;
 use super::directory::{self, Changed};
 use super::invitations;
 use super::revocations::Revocation;
@@ -14,6 +15,7 @@ use super::writer::Work;
 use crate::domain::account::{Email, User};
 use crate::domain::claims::Role;
 use crate::domain::id::UserId;
+use crate::domain::mail::About;
 use crate::domain::session::EndReason;
 use crate::domain::time::{Now, Timestamp};
 use crate::fault::Fault;
@@ -61,7 +63,8 @@ pub struct NewUser {
 pub enum UserChange {
     /// Another role. Older access tokens are stale.
     Role(Role),
-    /// Another password, as a PHC string. Ends all sessions.
+    /// Another password, as a PHC string. Ends all sessions, and no device is known any more but the
+    /// one that it is changed from.
     PasswordHash(String),
     /// No more sign-ins. Ends all sessions.
     Disable,
@@ -127,7 +130,8 @@ impl Store {
     }
 
     /// Changes the password of an account whose old one was checked, ends all sessions and starts
-    /// `session`. `None` when the account is no longer as it was checked.
+    /// `session`. The owner is written to, as after a sign-in too; a device that is not known does not
+    /// become so, as it may be a thief's. `None` when the account is no longer as it was checked.
     pub async fn change_password(
         &self,
         checked: Account,
@@ -137,15 +141,17 @@ impl Store {
     ) -> Result<Option<Started>, Fault> {
         self.write(move |work| {
             let Some(user) = unchanged(work, &checked)? else { return Ok(None) };
-            apply(
-                work,
-                &user,
-                &UserChange::PasswordHash(hash),
-                &session.client.clone().into(),
-                now,
-            )?;
+            let client = &session.client;
+            let is_known = devices::is_known(work, user.id, client)?;
+            devices::announce(work, &user, client, now)?;
+            let change = UserChange::PasswordHash(hash);
+            apply(work, &user, &change, &client.clone().into(), now)?;
             let user = by_id(work.sql, user.id)?.user;
-            sessions::start(work, user, &session, now).map(Some)
+            let started = sessions::start(work, user, &session, now)?;
+            if !is_known {
+                devices::forget(work, started.user.id, None)?;
+            }
+            Ok(Some(started))
         })
         .await
     }
@@ -288,6 +294,14 @@ pub(super) fn apply(
     }
     if change.unseats() {
         invitations::forget_those_of(work, user.id)?;
+    }
+    match change {
+        UserChange::PasswordHash(_) => {
+            devices::forget(work, user.id, Some(&by.client))?;
+            work.notify(user, About::PasswordChanged, now)?;
+        }
+        UserChange::Delete => work.notify(user, About::AccountDeleted, now)?,
+        _ => {}
     }
     match set {
         Some((column, value)) => work.sql.execute(

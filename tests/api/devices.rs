@@ -5,9 +5,11 @@ use doorward::domain::id::UserId;
 use doorward::store::UserChange;
 use serde_json::json;
 
-use crate::harness::{DAY, HOUR, MINUTE, PASSWORD, SECOND, TestApp};
+use crate::harness::{DAY, HOUR, MINUTE, PASSWORD, SECOND, TestApp, Tokens};
+use crate::mail::subjects;
 
 const ANA: &str = "ana@example.com";
+const OTHER: &str = "staple, upright";
 const HOME: &str = "192.0.2.1";
 const CAFE: &str = "198.51.100.9";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
@@ -19,6 +21,12 @@ const SUBJECT: &str = "A sign-in from a new device or place";
 
 async fn behind_a_proxy() -> TestApp {
     TestApp::with(|config| config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]).await
+}
+
+/// An account whose address is verified: others are not written to.
+async fn owner(app: &TestApp) {
+    app.account(ANA).await;
+    app.operator(ANA, UserChange::Verified(true)).await;
 }
 
 async fn sign_in(app: &TestApp, ip: &str, agent: &str) {
@@ -38,7 +46,7 @@ fn devices(app: &TestApp) -> i64 {
 #[tokio::test]
 async fn a_second_device_is_announced_once() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     sign_in(&app, HOME, FIREFOX).await;
     assert_eq!(announced(&app).await, 0, "the first of all");
     sign_in(&app, HOME, FIREFOX).await;
@@ -68,30 +76,76 @@ async fn a_second_device_is_announced_once() {
 #[tokio::test]
 async fn a_refused_sign_in_is_no_device() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     sign_in(&app, HOME, FIREFOX).await;
     let wrong = app.login(ANA, "wrong horse battery").header("x-forwarded-for", CAFE);
     wrong.await.problem(401, "invalid_credentials");
     assert_eq!((announced(&app).await, devices(&app)), (0, 1));
 }
 
-/// The one is the first device of the account; the other has a mail of its own.
 #[tokio::test]
-async fn neither_a_registration_nor_another_password_is_announced() {
+async fn the_first_sign_in_of_all_is_no_news_and_a_later_one_is() {
     let app = behind_a_proxy().await;
-    let browser = |agent| app.browser().named(agent);
-    let ana = browser(FIREFOX);
+    let ana = app.browser().named(FIREFOX);
     let credentials = json!({"email": ANA, "password": PASSWORD});
     ana.call("POST", "/api/auth/register").json(credentials).await.status(201);
+    app.operator(ANA, UserChange::Verified(true)).await;
     assert_eq!((announced(&app).await, devices(&app)), (0, 1));
 
-    let change = json!({"currentPassword": PASSWORD, "newPassword": "staple, upright"});
-    let elsewhere = ana.call("POST", "/api/auth/password").csrf().json(change);
-    elsewhere.header("x-forwarded-for", CAFE).await.ok();
-    assert_eq!((announced(&app).await, devices(&app)), (0, 2));
-    let again = app.login(ANA, "staple, upright").header("x-forwarded-for", CAFE);
+    // All that is known is forgotten, as for somebody who was away for long.
+    app.clock.advance(400 * DAY);
+    let sweep = app.app().store.sweep_devices(30 * DAY, app.now()).await.unwrap();
+    assert_eq!((sweep, devices(&app)), (1, 0));
+    sign_in(&app, CAFE, PHONE).await;
+    assert_eq!((announced(&app).await, devices(&app)), (1, 1));
+}
+
+async fn change_password(app: &TestApp, ip: &str, agent: &str, old: &str, new: &str) {
+    let login = json!({"email": ANA, "password": old, "delivery": "body"});
+    let login = app.post("/api/auth/login").json(login).header("x-forwarded-for", HOME);
+    let tokens = Tokens::of(&login.header("user-agent", FIREFOX).await.ok());
+    let change = json!({"currentPassword": old, "newPassword": new});
+    let change = app.post("/api/auth/password").bearer(&tokens.access).json(change);
+    change.header("x-forwarded-for", ip).header("user-agent", agent).await.ok();
+}
+
+/// The thief's device is one of them.
+#[tokio::test]
+async fn with_another_password_other_devices_are_forgotten() {
+    let app = behind_a_proxy().await;
+    owner(&app).await;
+    for (ip, agent) in [(HOME, FIREFOX), (HOME, PHONE), (CAFE, PHONE)] {
+        sign_in(&app, ip, agent).await;
+    }
+    assert_eq!((announced(&app).await, devices(&app)), (2, 3));
+    change_password(&app, HOME, FIREFOX, PASSWORD, OTHER).await;
+    assert_eq!((announced(&app).await, devices(&app)), (0, 1), "the one at hand stays");
+    let again = app.login(ANA, OTHER).header("x-forwarded-for", HOME);
     again.header("user-agent", FIREFOX).await.ok();
-    assert_eq!((announced(&app).await, devices(&app)), (0, 2));
+    assert_eq!(announced(&app).await, 0);
+    let thief = app.login(ANA, OTHER).header("x-forwarded-for", CAFE);
+    thief.header("user-agent", PHONE).await.ok();
+    assert_eq!((announced(&app).await, devices(&app)), (1, 2));
+
+    app.operator(ANA, UserChange::PasswordHash("$argon2id$changed".to_owned())).await;
+    assert_eq!(devices(&app), 0, "the shell is none");
+}
+
+/// Whoever has found a session and the password is not to be known from then on.
+#[tokio::test]
+async fn a_password_that_is_changed_from_elsewhere_makes_nothing_known() {
+    let app = behind_a_proxy().await;
+    owner(&app).await;
+    sign_in(&app, HOME, FIREFOX).await;
+    change_password(&app, CAFE, PHONE, PASSWORD, OTHER).await;
+    let letters = app.mail().await;
+    assert_eq!(subjects(&letters), [SUBJECT, "Your password was changed"]);
+    let facts = format!("  Device: Chrome on Android\n  Address: {CAFE}\n");
+    assert!(letters[0].text.contains(&facts), "{}", letters[0].text);
+    assert_eq!(devices(&app), 0);
+    let again = app.login(ANA, OTHER).header("x-forwarded-for", CAFE);
+    again.header("user-agent", PHONE).await.ok();
+    assert_eq!((announced(&app).await, devices(&app)), (1, 1));
 }
 
 #[tokio::test]
@@ -103,6 +157,7 @@ async fn who_was_brought_along_has_a_first_device_too() {
     let mut ana = store.find_account(ben.id).await.unwrap().unwrap();
     ana.user.id = UserId::new(app.now().wall, &[7; 10]);
     ana.user.email = Email::parse(ANA).unwrap();
+    ana.user.is_verified = true;
     store.import_users(vec![ana], app.now()).await.unwrap();
 
     sign_in(&app, HOME, FIREFOX).await;
@@ -115,7 +170,7 @@ async fn who_was_brought_along_has_a_first_device_too() {
 #[tokio::test]
 async fn the_mail_waits_where_the_sign_in_is_written() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     sign_in(&app, HOME, FIREFOX).await;
     sign_in(&app, CAFE, FIREFOX).await;
     app.restart().await;
@@ -135,7 +190,7 @@ async fn the_mail_waits_where_the_sign_in_is_written() {
 #[tokio::test]
 async fn five_mails_an_hour_have_told_it() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     for number in 0..8 {
         sign_in(&app, HOME, &format!("browser{number}/1.0")).await;
     }
@@ -150,7 +205,7 @@ async fn five_mails_an_hour_have_told_it() {
 #[tokio::test]
 async fn fifty_devices_are_kept_those_seen_last() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     for number in 0..50 {
         sign_in(&app, HOME, &format!("browser{number}/1.0")).await;
         app.clock.advance(MINUTE);
@@ -172,7 +227,7 @@ async fn fifty_devices_are_kept_those_seen_last() {
 #[tokio::test]
 async fn a_device_that_is_not_seen_is_forgotten() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     let short = 30 * DAY;
     let sweep = async |oldest| app.app().store.sweep_devices(oldest, app.now()).await.unwrap();
     sign_in(&app, HOME, FIREFOX).await;
@@ -219,11 +274,11 @@ async fn the_day_of_a_sign_in_is_written_once_and_again_when_the_clock_was_ahead
 #[tokio::test]
 async fn devices_go_with_the_account() {
     let app = behind_a_proxy().await;
-    app.account(ANA).await;
+    owner(&app).await;
     sign_in(&app, HOME, FIREFOX).await;
     app.operator(ANA, UserChange::Delete).await;
     assert_eq!(devices(&app), 0);
-    app.account(ANA).await;
+    owner(&app).await;
     sign_in(&app, CAFE, FIREFOX).await;
     assert_eq!(announced(&app).await, 0);
 }

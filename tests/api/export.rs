@@ -75,6 +75,8 @@ const KEPT: &[(&str, Result<&str, &str>)] = &[
     ("devices.mark", Err("tells nothing")),
     ("devices.first_seen", Ok("/devices/0/firstSeen")),
     ("devices.last_seen", Ok("/devices/0/lastSeen")),
+    ("users.has_signed_in", Err("that there is such an event")),
+    ("notices.*", Err("a mark that tells nothing, for an hour")),
     ("invitations.*", Err("of somebody who has no account yet")),
     ("outbox.*", Err("gone when the letter is: the user has it")),
     ("one_time_tokens.*", Err("proves who somebody is, and is gone when the link is")),

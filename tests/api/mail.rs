@@ -5,7 +5,7 @@ use doorward::domain::id::OneTimeId;
 use doorward::domain::mail::About;
 use doorward::flows::delivery::{Delivery, Progress};
 use doorward::mail::{Blame, Letter, Undelivered};
-use doorward::store::{OutboxSize, Outgoing, WhichMail};
+use doorward::store::{OutboxSize, Outgoing, UserChange, WhichMail};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -347,6 +347,7 @@ async fn a_password_is_reset_by_the_link_in_the_letter() {
 async fn the_owner_is_written_to_when_a_refresh_token_is_reused() {
     let app = TestApp::start().await;
     let ana = app.signed_in(ANA).await;
+    app.operator(ANA, UserChange::Verified(true)).await;
     let stolen = ana.jar();
     ana.refresh().await.ok();
     ana.me().await.ok();

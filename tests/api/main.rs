@@ -34,6 +34,7 @@ mod kinds;
 mod login;
 mod logout;
 mod mail;
+mod notices;
 mod origins;
 mod outage;
 mod pages;

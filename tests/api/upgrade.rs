@@ -38,8 +38,7 @@ async fn story(app: &TestApp) -> Value {
     }
     app.operator(ROOT, UserChange::Role(Role::Admin)).await;
     app.operator("eve@example.com", UserChange::Disable).await;
-    let from_elsewhere = "UPDATE users SET password_hash = ?1 WHERE email = ?2";
-    app.sql().execute(from_elsewhere, [BCRYPT, "ben@example.com"]).unwrap();
+    app.operator(BEN, UserChange::PasswordHash(BCRYPT.to_owned())).await;
 
     // One that was seen in use since, and one that has ended.
     let mut ben = app.program(BEN).await;
@@ -157,6 +156,49 @@ async fn everybody_is_still_signed_in_after_an_upgrade_from_any_schema() {
         let old = tables(&before);
         assert_eq!(content(&app.sql(), &old), content(&before, &old));
         goes_on(&app, &fixture).await;
+    }
+}
+
+/// Up to the eighth, devices were not recorded of all who are signed in, nor who has signed in ever.
+#[tokio::test]
+async fn a_sign_in_from_elsewhere_is_told_after_an_upgrade() {
+    for fixture in Fixture::all(8) {
+        let at = Timestamp::from_millis(fixture.facts["at"].as_i64().unwrap());
+        let furnish = |data: &Path| {
+            fixture.restore(data);
+            let sql = connect(&data.join("doorward.db"));
+            sql.execute("UPDATE users SET is_verified = 1", []).unwrap();
+            sql.execute("UPDATE sessions SET user_agent = 'curl/8.8.0' WHERE ended_at IS NULL", [])
+                .unwrap();
+            // That they have signed in is known of each from another table.
+            let keeper = "SELECT sql FROM sqlite_schema WHERE name = 'audit_is_not_deleted'";
+            let keeper: String = sql.query_row(keeper, [], |row| row.get(0)).unwrap();
+            sql.execute_batch("DROP TRIGGER audit_is_not_deleted").unwrap();
+            for (table, whose, since) in
+                [("audit", ROOT, 1), ("sessions", ANA, 1), ("devices", BEN, 7)]
+            {
+                if fixture.schema >= since {
+                    let others = "user_id <> (SELECT id FROM users WHERE email = ?1)";
+                    sql.execute(&format!("DELETE FROM {table} WHERE {others}"), [whose]).unwrap();
+                }
+            }
+            sql.execute_batch(&keeper).unwrap();
+        };
+        let app = TestApp::furnished(furnish, at, settings).await;
+        app.mail().await;
+        let told = async |email: &str, agent: &str| {
+            app.login(email, PASSWORD).header("user-agent", agent).await.ok();
+            app.mail().await.len()
+        };
+        let schema = fixture.schema;
+        assert_eq!(told(ANA, "elsewhere/1").await, 1, "{schema}: elsewhere");
+        assert_eq!(told(ANA, "curl/8.8.0").await, 0, "{schema}: where she is signed in");
+        assert_eq!(told(ANA, "").await, 1, "{schema}: where a session has ended");
+        assert_eq!(told(ROOT, "curl/8.8.0").await, 1, "{schema}: nowhere any more");
+        assert_eq!(told(BEN, "curl/8.8.0").await, usize::from(schema >= 7), "{schema}: a device");
+        app.account("new@example.com").await;
+        app.operator("new@example.com", UserChange::Verified(true)).await;
+        assert_eq!(told("new@example.com", "curl/8.8.0").await, 0, "{schema}: the first of all");
     }
 }
 

@@ -59,6 +59,8 @@ fn a_deleted_user_is_in_no_file_after_the_log_was_folded() {
     assert_eq!(end.status, 204);
     let gone = client.call("GET /api/auth/me", &Holder::default(), &Value::Null);
     assert_eq!(gone.status, 401);
+    // The letter that says so waits no longer.
+    server.wait_until_it_says("was delivered");
     server.end(Signal::TERM, &mut house);
     let log = fs::read(house.path().join("data/doorward.db-wal")).unwrap_or_default();
     assert!(log.is_empty(), "the log is folded at the end");

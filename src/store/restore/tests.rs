@@ -365,7 +365,7 @@ fn every_session_of_many_is_ended() {
     let file = place.path().join("copy.db");
     let sql = schema::prepare(&file).unwrap();
     sql.execute_batch(
-        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1);
+        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1, 1);
          WITH RECURSIVE some (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM some WHERE n < 25000)
          INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
              rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
@@ -448,7 +448,8 @@ fn a_session_of_the_backup_is_known_to_have_ended_whatever_the_clock_showed() {
     let file = place.path().join("copy.db");
     let sql = schema::prepare(&file).unwrap();
     sql.execute_batch(
-        "INSERT INTO users VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, NULL, 1, 1)",
+        "INSERT INTO users (id, email, password_hash, role, email_verified, created_at, updated_at)
+         VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, 1, 1)",
     )
     .unwrap();
     let (ahead, right) = (NOW.wall.plus(3600 * SECOND), NOW.wall.minus(SECOND));
