@@ -448,7 +448,7 @@ fn a_session_of_the_backup_is_known_to_have_ended_whatever_the_clock_showed() {
     let file = place.path().join("copy.db");
     let sql = schema::prepare(&file).unwrap();
     sql.execute_batch(
-        "INSERT INTO users (id, email, password_hash, role, email_verified, created_at, updated_at)
+        "INSERT INTO users (id, email, password_hash, role, is_verified, created_at, updated_at)
          VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, 1, 1)",
     )
     .unwrap();
