@@ -19,7 +19,7 @@ pub(super) struct Check {
     /// FILE is a database without the checksum of `doorward backup`
     #[arg(long, requires = "file")]
     unsealed: bool,
-    /// Print a JSON array of {check, ok, found}
+    /// Print a JSON array of {check, ok, found, notes}
     #[arg(long)]
     json: bool,
 }
@@ -29,11 +29,13 @@ struct CheckView<'a> {
     check: &'static str,
     ok: bool,
     found: &'a [String],
+    notes: &'a [String],
 }
 
 impl<'a> From<&'a Checked> for CheckView<'a> {
     fn from(checked: &'a Checked) -> Self {
-        Self { check: checked.name, ok: checked.found.is_empty(), found: &checked.found }
+        let Checked { name, found, notes, .. } = checked;
+        Self { check: name, ok: found.is_empty(), found, notes }
     }
 }
 
@@ -67,7 +69,8 @@ impl Check {
 fn table(views: &[CheckView<'_>]) -> String {
     let rows = views.iter().map(|view| {
         let result = if view.ok { "ok" } else { "WRONG" };
-        [view.check.to_owned(), result.to_owned(), view.found.join("\n")]
+        let found = [view.found, view.notes].concat();
+        [view.check.to_owned(), result.to_owned(), found.join("\n")]
     });
     output::table(["Check", "Result", "Found"], rows)
 }

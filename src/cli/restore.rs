@@ -15,7 +15,7 @@ use crate::store::{self, Hold, HoldError, RestoreError, Restored, Source};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   systemctl stop doorward
-  doorward restore /var/backups/doorward/monday.db
+  sudo -u doorward doorward restore --data /var/lib/doorward /var/backups/doorward/monday.db
   systemctl start doorward
 
   litestream restore -o copy.db file:///var/backups/litestream
@@ -28,7 +28,8 @@ pub(super) struct Restore {
     /// Take a database without the checksum of `doorward backup`, such as Litestream restores
     #[arg(long)]
     unsealed: bool,
-    /// Replace the doorward.db.before-restore of an earlier restore
+    /// Replace the doorward.db.before-restore of an earlier restore; or leave it where it is, if there
+    /// is no database
     #[arg(long)]
     force: bool,
 }
@@ -39,6 +40,7 @@ impl Restore {
         if let Err(error) = fs::metadata(&self.file) {
             return Err(Failure::failed(format!("cannot read {}: {error}", self.file.display())));
         }
+        store::check_place(&config.database()).map_err(Failure::failed)?;
         let hold = Hold::take(&config.data_dir).map_err(|error| match error {
             HoldError::Taken(directory) => Failure::failed(format!(
                 "{} is in use by a running doorward: stop that first",
@@ -95,7 +97,10 @@ impl Restore {
 fn warnings(config: &Config, restored: &Restored) -> Vec<String> {
     let flaws = restored.flaws.iter();
     let mut warnings: Vec<_> = flaws
-        .flat_map(|flaw| flaw.found.iter().map(|found| format!("{}: {found}", flaw.name)))
+        .flat_map(|flaw| {
+            [&flaw.found[..], &flaw.notes].concat().into_iter().map(|it| (flaw.name, it))
+        })
+        .map(|(check, found)| format!("{check}: {found}"))
         .collect();
     let keys = config.keys_dir();
     if config.key_file.is_none() && !keys.exists() {
@@ -105,5 +110,11 @@ fn warnings(config: &Config, restored: &Restored) -> Vec<String> {
             keys.display()
         ));
     }
+    warnings.extend(restored.strays.iter().map(|stray| {
+        format!(
+            "there was a log without its database: it is now {}, and of no use without that",
+            stray.display()
+        )
+    }));
     warnings
 }

@@ -48,6 +48,14 @@ pub enum BackupError {
         /// The reason.
         source: io::Error,
     },
+    /// It cannot be copied. Most often the disk is full.
+    #[error("cannot copy the database to {}: {source}. What was written is removed", .file.display())]
+    Uncopied {
+        /// The file.
+        file: PathBuf,
+        /// The reason.
+        source: Fault,
+    },
     /// The database.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -89,12 +97,13 @@ async fn write(
 ) -> Result<Sealed, BackupError> {
     let created = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(half);
     let file = created.map_err(|source| failed(half, source))?;
-    parts.store.copy_to(half, progress.clone()).await?;
+    let uncopied = |source| BackupError::Uncopied { file: half.to_owned(), source };
+    parts.store.copy_to(half, progress.clone()).await.map_err(uncopied)?;
     progress(Part::Checking);
     if let Some(damage) = store::damage_of_copy(half)? {
         return Err(BackupError::Damaged(damage));
     }
-    let sealed = parts.store.seal(file).await?;
+    let sealed = parts.store.seal(file).await.map_err(uncopied)?;
     // Before anybody can take it away.
     record(parts).await?;
     Ok(sealed)

@@ -171,6 +171,7 @@ pub(super) fn mint(
         exp: now.wall.plus(life).min(session.expires_at),
     };
     let access_token = keys.active().sign(&claims)?;
+    app.store.note_made(&claims, now);
     let refresh_claims = RefreshClaims {
         sub: user.id,
         sid: session.id,

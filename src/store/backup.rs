@@ -58,7 +58,7 @@ impl Store {
             Ok::<_, std::io::Error>(Sealed { bytes, checksum: hash.to_hex().to_string() })
         });
         let sealed = sealed.await.map_err(|error| Fault::internal("sealing").because(error))?;
-        sealed.map_err(|error| Fault::unavailable("the backup cannot be written").because(error))
+        sealed.map_err(|error| Fault::unavailable("the checksum cannot be written").because(error))
     }
 
     /// Records that somebody has taken a copy of everything.

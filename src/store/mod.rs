@@ -7,7 +7,8 @@
 //! - `devices`: from where an account has signed in.
 //! - `profiles`, `addresses`: what users say about themselves.
 //! - `dossier`: all that is kept about one user, in one snapshot.
-//! - `notes`, `revocations`, `known`: what is kept in memory so that a guarded request touches no disk.
+//! - `notes`, `revocations`, `not_before`, `known`: what is kept in memory so that a guarded request
+//!   touches no disk.
 //! - `recovery`, `invitations`, `one_time`: what the links in mails do.
 //! - `keys`: which keys there are, and which are retired.
 //! - `outbox`: mail that waits to be delivered; `notices`: mail that nobody has asked for.
@@ -28,6 +29,7 @@ mod import;
 mod invitations;
 mod keys;
 mod known;
+mod not_before;
 mod notes;
 mod notices;
 mod one_time;
@@ -64,7 +66,7 @@ pub use keys::{KeyName, KeyRecord, RetiredKey};
 pub use outbox::{OutboxSize, Outgoing, WhichMail};
 pub use profiles::Author;
 pub use recovery::Redeemed;
-pub use restore::{RestoreError, Restored, Source, restore};
+pub use restore::{RestoreError, Restored, Source, check_place, restore};
 pub use revocations::Standing;
 pub use rotation::{Refused, Rotated, Rotation};
 pub use schema::OpenError;

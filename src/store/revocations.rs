@@ -1,7 +1,6 @@
 //! What makes access tokens invalid before their expiry: sessions that ended, and claims that
 //! changed, within the life of an access token. Kept in memory, so that a guarded request
-//! touches no disk; rebuilt at start; follows what another process (the command line) commits. And,
-//! after a restore, all tokens from before it: of their sessions the database may not even know.
+//! touches no disk; rebuilt at start; follows what another process (the command line) commits.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -11,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::known::Known;
+use super::not_before::NotBefore;
 use super::users;
 use super::writer::Work;
 use crate::domain::claims::{AccessClaims, Identity};
@@ -19,9 +19,6 @@ use crate::domain::time::{Now, Timestamp};
 
 /// Added to the life of an access token, for clocks that differ a little.
 const MARGIN: Duration = Duration::from_secs(120);
-
-/// The value of `meta` that says when the database was restored.
-pub(super) const NOT_BEFORE: &str = "not_before";
 
 /// What a committed change means for access tokens that are about.
 #[derive(Clone, Debug)]
@@ -39,7 +36,8 @@ pub enum Standing {
     Good,
     /// The session has ended.
     Ended,
-    /// The user's role, e-mail address or verification has changed since.
+    /// The user's role, e-mail address or verification has changed since; or it is from before a
+    /// restore, as far as the clocks tell. A refresh decides.
     Stale,
 }
 
@@ -62,8 +60,6 @@ struct Table {
     last_seq: i64,
     /// The wall clock when this was last followed.
     followed_at: Option<Timestamp>,
-    /// Access tokens that were not made after this are refused.
-    not_before: Option<Timestamp>,
 }
 
 impl Table {
@@ -82,6 +78,8 @@ impl Table {
 pub(super) struct Revocations {
     keep: Duration,
     table: RwLock<Table>,
+    /// When the database was restored.
+    pub(super) not_before: NotBefore,
     /// Users that have not been changed since they were read.
     pub(super) known: Known,
 }
@@ -95,13 +93,9 @@ impl Revocations {
         now: Now,
     ) -> rusqlite::Result<Self> {
         let keep = access_token_ttl + MARGIN;
-        let revocations = Self { keep, table: RwLock::default(), known: Known::default() };
-        let not_before: Option<i64> = sql
-            .prepare("SELECT value FROM meta WHERE name = ?1")?
-            .query_row([NOT_BEFORE], |row| row.get(0))
-            .optional()?;
-        revocations.table.write().unwrap_or_else(PoisonError::into_inner).not_before =
-            not_before.map(Timestamp::from_millis);
+        let not_before = NotBefore::load(sql)?;
+        let (table, known) = (RwLock::default(), Known::default());
+        let revocations = Self { keep, table, not_before, known };
         revocations.follow(sql, now)?;
         Ok(revocations)
     }
@@ -152,8 +146,7 @@ impl Revocations {
         }
         table.last_seq = table.last_seq.max(last);
         table.followed_at = Some(now.wall);
-        // The clock was ahead then: what is made from now on is good all the same.
-        table.not_before = table.not_before.map(|at| at.min(now.wall));
+        self.not_before.prune(self.keep, now);
         // Both clocks must say that it is over: the steady one may have slept, and the wall clock,
         // which decides over access tokens, may have been set back.
         let is_kept = |read_at: &ReadAt| {
@@ -183,9 +176,11 @@ impl Revocations {
     /// What speaks against an access token.
     pub(super) fn standing(&self, claims: &AccessClaims) -> Standing {
         let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-        let is_older = table.not_before.is_some_and(|at| claims.iat <= at);
-        if is_older || table.ended.contains_key(&claims.sid) {
+        if table.ended.contains_key(&claims.sid) {
             return Standing::Ended;
+        }
+        if self.not_before.is_after(claims) {
+            return Standing::Stale;
         }
         match table.claims.get(&claims.sub) {
             Some(known) if known.identity != claims.identity => Standing::Stale,

@@ -126,16 +126,28 @@ pub enum OpenError {
         /// The reason.
         source: rusqlite::Error,
     },
-    /// It is missing, and lies where a restore has put it aside.
+    /// It is missing, and lies where a restore puts it for a moment.
     #[error(
         "{} is missing, and {} is there: a restore has not come to its end. Run `doorward restore` \
          again; or give the old database, and its -wal if there is one, their names back",
-        .path.display(), .aside.display()
+        .path.display(), .replaced.display()
     )]
     Unfinished {
         /// The file.
         path: PathBuf,
         /// Where it is now.
+        replaced: PathBuf,
+    },
+    /// It is missing, and there is one that a restore has put aside.
+    #[error(
+        "{} is missing, and {} is there, the database that a restore has replaced. Put a backup in its \
+         place with `doorward restore`; or give that one its name back, if it is the one that you want",
+        .path.display(), .aside.display()
+    )]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What was put aside.
         aside: PathBuf,
     },
     /// A migration failed; the database is as it was.
@@ -215,13 +227,21 @@ pub(super) fn aside(path: &Path) -> PathBuf {
     beside(path, ".before-restore")
 }
 
+/// And what that is called until the new one is in its place.
+pub(super) fn replaced(path: &Path) -> PathBuf {
+    beside(path, ".replaced")
+}
+
 /// An empty database in the place of one that was put aside would look like a fresh installation.
 fn check_finished(path: &Path) -> Result<(), OpenError> {
-    let aside = aside(path);
-    if !path.exists() && aside.exists() {
-        return Err(OpenError::Unfinished { path: path.to_owned(), aside });
+    if path.exists() {
+        return Ok(());
     }
-    Ok(())
+    let (path, replaced, aside) = (path.to_owned(), replaced(path), aside(path));
+    if replaced.exists() {
+        return Err(OpenError::Unfinished { path, replaced });
+    }
+    if aside.exists() { Err(OpenError::Missing { path, aside }) } else { Ok(()) }
 }
 
 /// The first write. There is none where it was made before: the command line would have to wait for

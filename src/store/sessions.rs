@@ -203,6 +203,11 @@ impl Store {
         self.revocations.standing(claims)
     }
 
+    /// Takes note of an access token that was made. Touches no disk.
+    pub fn note_made(&self, claims: &AccessClaims, now: Now) {
+        self.revocations.not_before.note_made(claims, now);
+    }
+
     /// What speaks against an access token that is about to pass the guard. When nothing does, it
     /// is noted: a confirmation and a sign of life, to be written with a later commit. Touches no
     /// disk.

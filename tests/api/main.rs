@@ -44,6 +44,7 @@ mod refresh;
 mod register;
 mod remember;
 mod replay;
+mod restored;
 mod review;
 mod rotation;
 mod sessions;

@@ -170,7 +170,11 @@ fn a_check_finds_what_the_schema_cannot_forbid() {
             "missing or changed: trigger audit_is_not_changed",
             "DROP TRIGGER audit_is_not_changed",
         ),
-        ("schema", "unknown or changed: table theirs", "CREATE TABLE theirs (x)"),
+        (
+            "schema",
+            "missing or changed: index sessions_user",
+            "DROP INDEX sessions_user; CREATE INDEX sessions_user ON sessions (ip)",
+        ),
         (
             "users",
             "address not in the form that is kept: 1 (",
@@ -249,6 +253,31 @@ fn a_check_finds_what_the_schema_cannot_forbid() {
         );
         desk.run(&format!("check --data {data}")).is(1).out("WRONG").out(found);
     }
+}
+
+/// An operator has added what Doorward does not know.
+#[test]
+fn an_index_of_somebody_elses_is_a_note_and_is_kept() {
+    let desk = Desk::with_ana();
+    let path = desk.path().join("data/doorward.db");
+    sql(&path).execute_batch("CREATE INDEX theirs ON audit (ip); CREATE TABLE notes (x)").unwrap();
+    let note = "unknown: index theirs";
+    desk.run("check").is(0).out("schema           ok").out(note);
+    let checks = desk.json("check --json");
+    let schema = checks.as_array().unwrap().iter().find(|it| it["check"] == "schema").unwrap();
+    let notes = json!(["unknown: table notes", note]);
+    let expected = json!({"check": "schema", "ok": true, "found": [], "notes": notes});
+    assert_eq!(schema, &expected);
+    desk.run("backup one.db").is(0);
+    desk.run("check one.db").is(0).out(note);
+    desk.run("restore one.db").is(0).err("warning: schema: unknown: index theirs");
+    let theirs = "SELECT count(*) FROM sqlite_schema WHERE name IN ('theirs', 'notes')";
+    let kept = sql(&path).query_row(theirs, [], |row| row.get(0));
+    assert_eq!(kept, Ok(2));
+    sql(&path).execute_batch("DROP INDEX sessions_user").unwrap();
+    desk.run("backup two.db")
+        .is(1)
+        .err("the copy is damaged: missing or changed: index sessions_user");
 }
 
 #[test]

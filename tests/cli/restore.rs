@@ -1,12 +1,13 @@
 //! `doorward restore`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 
+use assert_cmd::cargo::cargo_bin;
 use serde_json::{Value, json};
 
 use crate::backup::sql;
-use crate::desk::{ANA, Desk, PASSWORD};
+use crate::desk::{ANA, Answer, Desk, PASSWORD};
 use crate::server::Server;
 
 /// Of all servers here: tokens of another one would be refused for that alone.
@@ -99,7 +100,7 @@ fn whoever_comes_back_with_an_old_token_signs_in_again_and_is_accused_of_nothing
     let server = Server::start(&desk, &[SAME]);
     for (number, tokens) in issued.iter().enumerate() {
         let (status, problem) = me(&server, tokens);
-        assert_eq!((status, &problem["code"]), (401, &json!("session_expired")), "{number}");
+        assert_eq!((status, &problem["code"]), (401, &json!("access_token_expired")), "{number}");
         let (status, problem) = refresh(&server, tokens);
         assert_eq!((status, &problem["code"]), (403, &json!("invalid_refresh_token")), "{number}");
         let cookies = format!(
@@ -188,12 +189,135 @@ fn what_was_there_is_kept_until_it_is_given_up() {
     assert_eq!(users("SELECT count(*) FROM users"), 1);
 
     // A restore was broken off, on a file system where it takes two steps.
-    fs::remove_file(desk.path().join("data/doorward.db")).unwrap();
+    let path = desk.path().join("data/doorward.db");
+    fs::rename(&path, desk.path().join("data/doorward.db.replaced")).unwrap();
     desk.run("serve --listen 127.0.0.1:0")
         .is(1)
         .err("a restore has not come to its end. Run `doorward restore` again");
-    desk.run("restore one.db").is(0);
+    desk.run("restore one.db").is(1).err("an earlier restore has replaced");
+    desk.run("restore one.db --force").is(0);
     desk.run("user list").is(0).out(ANA);
+    assert!(!desk.path().join("data/doorward.db.replaced").exists());
+}
+
+/// The way back from the wrong backup, while somebody still looks into the database.
+#[test]
+fn the_only_copy_outlives_a_restore_that_is_refused() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    desk.run("restore one.db").is(0);
+    desk.run("user list").is(0);
+    let other = sql(&desk.path().join("data/doorward.db"));
+    other.query_row("SELECT count(*) FROM users", [], |row| row.get::<_, i64>(0)).unwrap();
+    let back = "restore --unsealed --force data/doorward.db.before-restore";
+    desk.run(back).is(1).err("doorward: data/doorward.db is in use: stop every program");
+    drop(other);
+    desk.run(back).is(0).out("2 users restored");
+    desk.run("user list").is(0).out("ben@example.com");
+    desk.run("check --unsealed data/doorward.db.before-restore").is(0);
+}
+
+/// A server was killed, and the database was removed by hand, but not its log.
+#[test]
+fn a_log_without_its_database_is_that_of_no_other() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    desk.run("restore one.db").is(0);
+    let path = desk.path().join("data/doorward.db");
+    let server = Server::start(&desk, &[SAME]);
+    login(&server);
+    // As a kill leaves it.
+    fs::copy(desk.path().join("data/doorward.db-wal"), desk.path().join("log")).unwrap();
+    server.stop();
+    fs::rename(desk.path().join("log"), desk.path().join("data/doorward.db-wal")).unwrap();
+    fs::remove_file(&path).unwrap();
+    desk.run("serve --listen 127.0.0.1:0").is(1).err("the database that a restore has replaced");
+    desk.run("restore one.db").is(1).err("give that its name back").err("With --force");
+    let answer = desk.run("restore one.db --force").is(0);
+    let answer =
+        answer.err("warning: there was a log without its database: it is now data/doorward");
+    assert!(!answer.out.contains("kept in"), "{answer:?}");
+    let aside = desk.path().join("data/doorward.db.before-restore");
+    assert!(!desk.path().join("data/doorward.db.before-restore-wal").exists());
+    let users = sql(&aside).query_row("SELECT count(*) FROM users", [], |row| row.get(0));
+    assert_eq!(users, Ok(2));
+    desk.run("check").is(0);
+}
+
+/// `root` would leave a database that the server cannot open.
+#[test]
+fn it_is_refused_to_whoever_does_not_have_the_directory() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    for name in ["data", "data/doorward.db"] {
+        chown(desk.path().join(name), Some(65534), Some(65534)).unwrap();
+    }
+    let before = fs::read(desk.path().join("data/doorward.db")).unwrap();
+    let refused = desk.run("restore one.db").is(1);
+    assert_eq!(
+        refused.err,
+        "doorward: data belongs to the user with id 65534, who could not open a database that you \
+         make. Restore as that user\n"
+    );
+    assert_eq!(fs::read(desk.path().join("data/doorward.db")).unwrap(), before);
+    assert!(!desk.path().join("data/doorward.lock").exists(), "nor is that left behind");
+    chown(desk.path().join("data"), Some(0), Some(0)).unwrap();
+    desk.run("restore one.db").is(0);
+}
+
+/// The link would become a file, and the database that it leads to stay as it is.
+#[test]
+fn a_link_is_refused() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    let (path, real) = (desk.path().join("data/doorward.db"), desk.path().join("real.db"));
+    fs::rename(&path, &real).unwrap();
+    symlink(&real, &path).unwrap();
+    desk.run("restore one.db").is(1).err("doorward: data/doorward.db is a symbolic link, and");
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    fs::rename(&real, desk.path().join("gone.db")).unwrap();
+    desk.run("restore one.db").is(1).err("data/doorward.db is a symbolic link");
+}
+
+/// Files may not grow beyond some length: the same as a disk that becomes full.
+#[test]
+fn when_the_disk_is_full_the_old_database_stays_and_nothing_is_left() {
+    let desk = Desk::with_ana();
+    desk.run("backup one.db").is(0);
+    desk.type_in("user add ben@example.com --password-stdin", PASSWORD).is(0);
+    let blocks = fs::metadata(desk.path().join("one.db")).unwrap().len() / 512;
+    let limited = |blocks: u64, line: &str| {
+        let program = cargo_bin!("doorward").display();
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {program} {line}");
+        let mut command = assert_cmd::Command::new("sh");
+        Answer::of(command.args(["-c", &script]).current_dir(desk.path()).env_clear())
+    };
+    let left = |place: &str| -> Vec<String> {
+        let entries = fs::read_dir(desk.path().join(place)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.contains("restor") || name.contains("two.db")).collect()
+    };
+    for some in [0, blocks / 2, blocks - 8] {
+        limited(some, "restore one.db")
+            .is(1)
+            .err("doorward: cannot make the new database, data/doorward.db.restoring: ")
+            .err(". What was written is removed, and the old one is as it was\n");
+        assert_eq!(left("data"), [""; 0], "{some}");
+        desk.run("user list").is(0).out("ben@example.com");
+    }
+    for some in [blocks / 2, blocks - 8] {
+        limited(some, "backup two.db")
+            .is(1)
+            .err("doorward: cannot copy the database to two.db.")
+            .err(". What was written is removed\n");
+        assert_eq!(left("."), [""; 0], "{some}");
+    }
+    limited(2 * blocks, "restore one.db").is(0);
 }
 
 #[test]

@@ -47,6 +47,7 @@ struct Look<'a> {
     sql: &'a Connection,
     schema: usize,
     found: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Look<'_> {
@@ -57,9 +58,9 @@ impl Look<'_> {
         is_damage: bool,
         look: fn(&mut Look<'_>),
     ) -> Checked {
-        let mut it = Look { sql, schema, found: Vec::new() };
+        let mut it = Look { sql, schema, found: Vec::new(), notes: Vec::new() };
         look(&mut it);
-        Checked { name, found: it.found, is_damage }
+        Checked { name, found: it.found, notes: it.notes, is_damage }
     }
 
     /// Has `wrong` look at each row of `query`; what it names is `what` should not be.
@@ -127,8 +128,8 @@ fn foreign_keys(look: &mut Look<'_>) {
     look.each("rows of nothing that is there", "PRAGMA foreign_key_check", |row| row.get(0));
 }
 
-/// Whether tables, indices and triggers are those that the migrations make. Litestream adds some of
-/// its own.
+/// Whether tables, indices and triggers are those that the migrations make. An operator may have added
+/// an index, and Litestream adds tables of its own.
 fn objects(look: &mut Look<'_>) {
     const OBJECTS: &str = "SELECT name, type, sql FROM sqlite_schema
          WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB '_litestream_*' ORDER BY name";
@@ -147,12 +148,12 @@ fn objects(look: &mut Look<'_>) {
     match both {
         Err(error) => look.found.push(error),
         Ok((found, wanted)) => {
-            let only = |these: &[Object], those: &[Object], what: &str| {
-                let odd = these.iter().filter(|object| !those.contains(object));
-                odd.map(|(name, kind, _)| format!("{what}: {kind} {name}")).collect::<Vec<_>>()
-            };
-            look.found.extend(only(&wanted, &found, "missing or changed"));
-            look.found.extend(only(&found, &wanted, "unknown or changed"));
+            let odd = wanted.iter().filter(|object| !found.contains(object));
+            look.found
+                .extend(odd.map(|(name, kind, _)| format!("missing or changed: {kind} {name}")));
+            let is_known = |name: &str| wanted.iter().any(|(known, ..)| known == name);
+            let more = found.iter().filter(|(name, ..)| !is_known(name));
+            look.notes.extend(more.map(|(name, kind, _)| format!("unknown: {kind} {name}")));
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Checked {
     pub name: &'static str,
     /// What should not be so. Nothing, if all is well.
     pub found: Vec<String>,
+    /// What is not of Doorward's making, and does no harm.
+    pub notes: Vec<String>,
     /// Whether that would be damage, and not just a state that no operation leaves.
     pub is_damage: bool,
 }
@@ -99,7 +101,12 @@ pub fn check_file(
         let size = fs::metadata(file).map_err(|error| of_file(SealError::Read(error)))?.len();
         let mut progress = |done| progress(Part::Copying(done, size));
         seal::unseal(file, &mut io::sink(), &mut progress).map_err(of_file)?;
-        checks.push(Checked { name: "checksum", found: Vec::new(), is_damage: true });
+        checks.push(Checked {
+            name: "checksum",
+            found: Vec::new(),
+            notes: Vec::new(),
+            is_damage: true,
+        });
     }
     progress(Part::Checking);
     checks.extend(check_copy(file, file)?.checks);

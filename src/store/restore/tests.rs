@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::super::revocations::{Revocations, Standing};
+use super::super::schema::{OpenError, beside};
 use super::*;
 use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
 use crate::domain::id::{Generation, SessionId, UserId};
@@ -101,16 +102,23 @@ fn whenever_it_is_broken_off_the_old_or_the_new_one_is_there() {
             let rest = tempfile::tempdir().unwrap();
             copy_directory(&scene.data(), rest.path());
             let path = rest.path().join("doorward.db");
-            let is_new = step == "in place";
+            let is_new = ["in place", "named"].contains(&step);
             let expected: &[&str] = if is_new { &["new"] } else { &["newest", "old"] };
             assert_eq!(content(&path), expected, "after {step:?}");
-            if is_new {
-                assert_eq!(content(&schema::aside(&path)), ["newest", "old"], "what was there");
+            let kept = match step {
+                "in place" => Some(schema::replaced(&path)),
+                "named" => Some(schema::aside(&path)),
+                _ => None,
+            };
+            if let Some(kept) = kept {
+                assert_eq!(content(&kept), ["newest", "old"], "what was there");
             }
             seen.push(step);
         })
         .unwrap();
-    assert_eq!(seen, ["copied", "migrated", "settled", "staged", "folded", "linked", "in place"]);
+    let steps =
+        ["copied", "migrated", "settled", "staged", "folded", "linked", "in place", "named"];
+    assert_eq!(seen, steps);
     assert_eq!(content(&scene.path()), ["new"]);
 }
 
@@ -118,7 +126,7 @@ fn whenever_it_is_broken_off_the_old_or_the_new_one_is_there() {
 #[test]
 fn one_that_was_broken_off_can_be_done_again() {
     let scene = Scene::new();
-    fs::hard_link(scene.path(), schema::aside(&scene.path())).unwrap();
+    fs::hard_link(scene.path(), schema::replaced(&scene.path())).unwrap();
     fs::write(beside(&scene.path(), ".restoring"), "half").unwrap();
     fs::write(beside(&scene.path(), ".restoring-wal"), "of it").unwrap();
     scene.restore(&mut |_| {}).unwrap();
@@ -142,7 +150,7 @@ fn a_database_beyond_repair_gives_way_too() {
         copy_directory(&scene.data(), rest.path());
         let path = rest.path().join("doorward.db");
         match step {
-            "in place" => assert_eq!(content(&path), ["new"]),
+            "in place" | "named" => assert_eq!(content(&path), ["new"]),
             "put aside" | "part put aside" => {
                 let error = schema::prepare(&path).unwrap_err();
                 assert!(matches!(error, OpenError::Unfinished { .. }), "{step}: {error}");
@@ -156,10 +164,8 @@ fn a_database_beyond_repair_gives_way_too() {
         seen.push(step);
     });
     let aside = restored.unwrap().aside.unwrap();
-    assert_eq!(
-        seen[4..],
-        ["folded", "put aside", "part put aside", "part put aside", "part put aside", "in place"]
-    );
+    let part = "part put aside";
+    assert_eq!(seen[4..], ["folded", "put aside", part, part, part, "in place", "named"]);
     assert_eq!(fs::read(&aside).unwrap(), damaged);
     assert_eq!(fs::read(beside(&aside, "-wal")).unwrap(), log);
     assert_eq!(content(&scene.path()), ["new"]);
@@ -182,6 +188,153 @@ fn nobody_else_may_have_it_open_and_nothing_is_written_over() {
     let error = scene.restore(&mut |_| {}).unwrap_err();
     assert!(matches!(error, RestoreError::AsideIsTaken(_)), "{error}");
     assert_eq!(content(&schema::aside(&scene.path())), ["newest", "old"]);
+}
+
+fn undo(aside: &Path) -> Source<'_> {
+    Source { file: aside, is_sealed: false, may_replace_aside: true }
+}
+
+/// The wrong backup was restored, and what it has replaced is the only copy of the database.
+#[test]
+fn what_was_put_aside_is_there_until_it_is_back() {
+    let mut scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    // With a log, as a server opens it: whoever has one without it open holds no lock.
+    scene.killed = Some(schema::prepare(&path).unwrap());
+    let error = in_steps(&path, undo(&aside), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::InUse(_)), "{error}");
+    assert_eq!(content(&aside), ["newest", "old"]);
+    scene.killed = None;
+
+    // Whenever it is broken off, both are there. Then it is done again.
+    let mut seen = Vec::new();
+    let mut look = |step| {
+        let rest = tempfile::tempdir().unwrap();
+        copy_directory(&scene.data(), rest.path());
+        let path = rest.path().join("doorward.db");
+        let [replaced, aside] = [schema::replaced(&path), schema::aside(&path)];
+        let is_new = ["in place", "named"].contains(&step);
+        assert_eq!(content(&path) == ["newest", "old"], is_new, "after {step:?}");
+        let kept = if step == "in place" { &replaced } else { &aside };
+        let expected: &[&str] = if is_new { &["new"] } else { &["newest", "old"] };
+        assert_eq!(content(kept), expected, "after {step:?}");
+        seen.push(step);
+    };
+    let restored = in_steps(&path, undo(&aside), NOW, &mut |_| {}, &mut look).unwrap();
+    assert_eq!(restored.aside.as_deref(), Some(&*aside));
+    assert_eq!(seen[4..], ["folded", "linked", "in place", "named"]);
+    assert_eq!(content(&path), ["newest", "old"]);
+    assert_eq!(content(&aside), ["new"]);
+}
+
+/// Where a file cannot have two names the old one goes first, and is not there for a moment. What lies in
+/// the way here is as good a reason.
+#[test]
+fn without_hard_links_it_takes_two_steps() {
+    let scene = Scene::new();
+    let (path, replaced) = (scene.path(), schema::replaced(&scene.path()));
+    let mut seen = Vec::new();
+    let mut look = |step| {
+        if step == "folded" {
+            fs::write(&replaced, "").unwrap();
+        }
+        let rest = tempfile::tempdir().unwrap();
+        copy_directory(&scene.data(), rest.path());
+        let path = rest.path().join("doorward.db");
+        if ["put aside", "part put aside"].contains(&step) {
+            let error = schema::prepare(&path).unwrap_err();
+            assert!(matches!(error, OpenError::Unfinished { .. }), "{step}: {error}");
+            restore_to(&path, &scene.backup(), &mut |_| {}).unwrap();
+            assert_eq!(content(&path), ["new"], "done again after {step:?}");
+            assert_eq!(content(&schema::aside(&path)), ["newest", "old"]);
+        }
+        seen.push(step);
+    };
+    scene.restore(&mut look).unwrap();
+    let part = "part put aside";
+    assert_eq!(seen[4..], ["folded", "put aside", part, part, part, "in place", "named"]);
+    assert_eq!(content(&path), ["new"]);
+    assert_eq!(content(&schema::aside(&path)), ["newest", "old"]);
+}
+
+/// The last move fails: the old one is in its place again.
+#[test]
+fn what_cannot_be_finished_is_undone() {
+    for (way, is_linked) in [("linked", true), ("put aside", false)] {
+        let scene = Scene::new();
+        let (path, replaced) = (scene.path(), schema::replaced(&scene.path()));
+        let error = scene.restore(&mut |step| {
+            if step == "folded" && !is_linked {
+                fs::write(&replaced, "").unwrap();
+            }
+            if step == way {
+                fs::remove_file(beside(&path, ".restoring")).unwrap();
+            }
+        });
+        let error = error.unwrap_err();
+        assert!(matches!(error, RestoreError::Io { .. }), "{error}");
+        assert!(!replaced.exists(), "{way}");
+        assert_eq!(content(&path), ["newest", "old"], "{way}");
+    }
+}
+
+/// Killed between its last two steps, on a second restore.
+#[test]
+fn what_a_restore_has_left_is_finished_first_or_refused() {
+    let scene = Scene::new();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    let replaced = schema::replaced(&path);
+    scene.restore(&mut |_| {}).unwrap();
+    fs::rename(&aside, &replaced).unwrap();
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::AsideIsTaken(_)), "{error}");
+    assert_eq!(content(&aside), ["newest", "old"], "it has its name now");
+
+    // What is read is not given up for what was left.
+    fs::copy(&path, &replaced).unwrap();
+    for source in [&aside, &replaced] {
+        let error = in_steps(&path, undo(source), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, RestoreError::Leftover(_)), "{error}");
+    }
+    assert_eq!(content(&aside), ["newest", "old"]);
+    let half = beside(&path, ".restoring");
+    fs::copy(&path, &half).unwrap();
+    let error = in_steps(&path, undo(&half), NOW, &mut |_| {}, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::HalfMade(_)), "{error}");
+    assert!(half.exists());
+}
+
+/// A server was killed, and somebody has removed the database but not its log.
+#[test]
+fn a_log_without_its_database_becomes_that_of_no_other() {
+    let scene = Scene::new();
+    let (path, aside) = (scene.path(), schema::aside(&scene.path()));
+    let log = fs::read(beside(&path, "-wal")).unwrap();
+    assert!(!log.is_empty());
+    scene.restore(&mut |_| {}).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::write(beside(&path, "-wal"), &log).unwrap();
+
+    let error = schema::prepare(&path).unwrap_err();
+    assert!(matches!(error, OpenError::Missing { .. }), "{error}");
+    let error = scene.restore(&mut |_| {}).unwrap_err();
+    assert!(matches!(error, RestoreError::Missing { .. }), "{error}");
+    let source = Source { file: &scene.backup(), is_sealed: true, may_replace_aside: true };
+    let restored = in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap();
+    let stray = beside(&path, "-wal.stray");
+    assert_eq!((restored.aside, restored.strays), (None, vec![stray.clone()]));
+    assert_eq!(fs::read(&stray).unwrap(), log);
+    assert!(!beside(&aside, "-wal").exists());
+    assert_eq!(content(&path), ["new"]);
+    assert_eq!(content(&aside), ["newest", "old"]);
+
+    // Nor does one beside the name that the old database gets.
+    fs::remove_file(&aside).unwrap();
+    fs::write(beside(&aside, "-wal"), &log).unwrap();
+    let restored = scene.restore(&mut |_| {}).unwrap();
+    assert_eq!(restored.strays, [beside(&aside, "-wal.stray")]);
+    assert_eq!(content(&aside), ["new"]);
 }
 
 /// A backup of each schema there ever was.
@@ -231,37 +384,102 @@ fn every_session_of_many_is_ended() {
     assert_eq!(live, Ok(0));
 }
 
-/// Access tokens are told by the time in them. A clock that was ahead at the restore must not keep
-/// everybody out until it is reached.
-#[test]
-fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_showed() {
-    let scene = Scene::new();
-    scene.restore(&mut |_| {}).unwrap();
-    let sql = schema::prepare(&scene.path()).unwrap();
-    let second = Duration::from_secs(1);
-    let token = |iat: Timestamp| AccessClaims {
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A token of a session that was started at `start`.
+fn token(start: Timestamp, iat: Timestamp) -> AccessClaims {
+    AccessClaims {
         iss: String::new(),
         aud: String::new(),
         sub: UserId::default(),
-        sid: SessionId::default(),
+        sid: SessionId::new(start, &[7; 10]),
         generation: Generation::FIRST,
         identity: Identity { email: String::new(), role: Role::User, is_verified: false },
         typ: AccessTokenType::Access,
         iat,
         nbf: iat,
-        exp: iat.plus(second),
-    };
-    let standings = |start: Timestamp, tokens: [Timestamp; 3]| {
-        let now = Now { wall: start, steady: start };
-        let revocations = Revocations::load(&sql, second, now).unwrap();
-        tokens.map(|iat| revocations.standing(&token(iat)))
-    };
-    let (at, early) = (NOW.wall, NOW.wall.minus(3600 * second));
-    let later = Timestamp::from_millis(at.as_millis() + 1);
-    let (ended, good) = (Standing::Ended, Standing::Good);
-    assert_eq!(standings(at.plus(second), [early, at, later]), [ended, ended, good]);
-    assert_eq!(
-        standings(early, [early.minus(second), early, early.plus(second)]),
-        [ended, ended, good]
-    );
+        exp: iat.plus(SECOND),
+    }
+}
+
+/// Access tokens are told by the time in them and in the id of their session. A clock that is behind
+/// for a moment lets none of them in, and one that was ahead at the restore keeps nobody out.
+#[test]
+fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_shows() {
+    let scene = Scene::new();
+    scene.restore(&mut |_| {}).unwrap();
+    let sql = schema::prepare(&scene.path()).unwrap();
+    let at = NOW.wall;
+    let (early, later) = (at.minus(3600 * SECOND), at.plus(Duration::from_millis(1)));
+    let now = |wall: Timestamp| Now { wall, steady: wall };
+    for (name, start, iat, standing) in [
+        ("before", early, early, Standing::Stale),
+        ("at that moment", at, at, Standing::Stale),
+        ("made while a clock was ahead", early, later.plus(3600 * SECOND), Standing::Stale),
+        ("after", later, later, Standing::Good),
+    ] {
+        for start_of_server in [early.minus(SECOND), at.plus(SECOND)] {
+            let revocations = Revocations::load(&sql, SECOND, now(start_of_server)).unwrap();
+            // Its clock is put right.
+            for wall in [early, at.plus(2 * SECOND)] {
+                revocations.follow(&sql, now(wall)).unwrap();
+                assert_eq!(revocations.standing(&token(start, iat)), standing, "{name}");
+            }
+        }
+    }
+
+    let behind = token(early, early.plus(SECOND));
+    let revocations = Revocations::load(&sql, SECOND, now(early)).unwrap();
+    revocations.not_before.note_made(&behind, now(behind.iat));
+    for wall in [behind.iat, behind.iat.plus(SECOND), at.plus(SECOND)] {
+        assert_eq!(revocations.standing(&behind), Standing::Good, "what is made now");
+        assert_eq!(revocations.standing(&token(early, at)), Standing::Good, "of its session");
+        assert_eq!(revocations.standing(&token(at, at)), Standing::Stale, "of another one");
+        revocations.follow(&sql, now(wall)).unwrap();
+    }
+    revocations.follow(&sql, now(at.plus(3600 * SECOND))).unwrap();
+    assert_eq!(revocations.standing(&behind), Standing::Stale, "it has expired, and is forgotten");
+}
+
+/// A session that was started while the clock was ahead has an id that seems to be from after it.
+#[test]
+fn a_session_of_the_backup_is_known_to_have_ended_whatever_the_clock_showed() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("copy.db");
+    let sql = schema::prepare(&file).unwrap();
+    sql.execute_batch(
+        "INSERT INTO users (id, email, password_hash, role, is_verified, created_at, updated_at)
+         VALUES (zeroblob(16), 'ana@example.com', '', 'user', 0, 1, 1)",
+    )
+    .unwrap();
+    let (ahead, right) = (NOW.wall.plus(3600 * SECOND), NOW.wall.minus(SECOND));
+    for start in [ahead, right] {
+        sql.execute(
+            "INSERT INTO sessions (id, user_id, created_at, generation, secret_hash, salt, key_id,
+                 rotated_at, expires_at, ends_at, last_used_at, ip, user_agent)
+             VALUES (?1, zeroblob(16), ?2, 1, zeroblob(32), zeroblob(32), zeroblob(33), 1, ?2, ?2, ?2,
+                 '', '')",
+            params![token(start, start).sid.0, start.as_millis()],
+        )
+        .unwrap();
+    }
+    schema::single_file(&sql).unwrap();
+    drop(sql);
+    let path = place.path().join("doorward.db");
+    let source = Source { file: &file, is_sealed: false, may_replace_aside: false };
+    assert_eq!(in_steps(&path, source, NOW, &mut |_| {}, &mut |_| {}).unwrap().sessions, 2);
+    let sql = schema::prepare(&path).unwrap();
+    let revocations = Revocations::load(&sql, SECOND, NOW).unwrap();
+    assert_eq!(revocations.standing(&token(ahead, ahead)), Standing::Ended);
+    assert_eq!(revocations.standing(&token(right, ahead)), Standing::Stale);
+    // Only of the one: the id of the other says enough.
+    let rows = "SELECT at FROM revocations";
+    let rows: Vec<i64> = sql
+        .prepare(rows)
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(rows, [ahead.as_millis()], "as long as its tokens live");
 }

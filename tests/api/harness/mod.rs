@@ -24,7 +24,7 @@ use doorward::domain::time::{Now, Timestamp};
 use doorward::flows::delivery::{Delivery, Progress};
 use doorward::http::server;
 use doorward::mail::{Letter, Mailer, Memory};
-use doorward::store::{NewUser, Store, UserChange};
+use doorward::store::{Hold, NewUser, Source, Store, UserChange, restore};
 use doorward::{Config, Doorward};
 use reqwest::Method;
 use serde_json::json;
@@ -146,11 +146,27 @@ impl TestApp {
 
     /// Restarts with other settings.
     pub async fn reconfigure(&self, change: impl FnOnce(&mut Config)) {
+        self.stop().await;
+        change(&mut self.config.lock().unwrap());
+        self.clock.restart();
+        self.serve(TcpListener::bind(self.address).await.unwrap());
+    }
+
+    async fn stop(&self) {
         let Running { app, stop, serving } = self.running.lock().unwrap().take().unwrap();
         stop.send(true).unwrap();
         serving.await.unwrap();
         Doorward::from_app(app).close().await;
-        change(&mut self.config.lock().unwrap());
+    }
+
+    /// Puts back what a copy of the database is, by a clock that shows `at`, and starts again.
+    pub async fn restore(&self, copy: &Path, at: Timestamp) {
+        self.stop().await;
+        let hold = Hold::take(self.data.path()).unwrap();
+        let source = Source { file: copy, is_sealed: false, may_replace_aside: false };
+        let at = Now { wall: at, ..self.now() };
+        restore(&hold, &self.path(), source, at, &mut |_| {}).unwrap();
+        drop(hold);
         self.clock.restart();
         self.serve(TcpListener::bind(self.address).await.unwrap());
     }
