@@ -105,6 +105,25 @@ enum Flaw {
     Aged,
     /// Not one of ours, or of a session that has ended.
     Bad,
+    /// From before a restore, as the clocks have it.
+    Restored(SessionId),
+}
+
+impl Flaw {
+    /// What a client is told that renews its tokens itself: to do so, or to sign in.
+    async fn told(self, app: &App, now: Now) -> Refusal {
+        let is_aged = match self {
+            Self::Aged => Ok(true),
+            Self::Bad => Ok(false),
+            // A restore ends every session. One that is live was started since, under another clock.
+            Self::Restored(session) => app.store.is_live(session, now).await,
+        };
+        match is_aged {
+            Ok(true) => Refusal::AccessTokenExpired,
+            Ok(false) => Refusal::SessionExpired,
+            Err(fault) => Refusal::Internal(fault),
+        }
+    }
 }
 
 /// Lets a caller in, renewing the tokens of a cookie client as needed.
@@ -122,10 +141,10 @@ pub async fn authenticate(
         let keys = keys::knowing(app, &[Some(token)]).await.map_err(Refusal::Internal)?;
         let admitted =
             weigh(app, &keys, token, now).and_then(|claims| admit(app, claims, false, now));
-        return admitted.map_err(|flaw| match flaw {
-            Flaw::Aged => Refusal::AccessTokenExpired,
-            Flaw::Bad => Refusal::SessionExpired,
-        });
+        return match admitted {
+            Ok(admitted) => Ok(admitted),
+            Err(flaw) => Err(flaw.told(app, now).await),
+        };
     }
     let tokens = [credentials.access, credentials.refresh];
     let keys = keys::knowing(app, &tokens).await.map_err(Refusal::Internal)?;
@@ -152,8 +171,8 @@ pub async fn authenticate(
     let opened = credentials.refresh.and_then(|token| refresh::open(&keys, token));
     if !app.config.auto_refresh {
         // A browser drops the access cookie when it expires: gone is as good as expired.
-        let is_aged = flaw == Some(Flaw::Aged) || (flaw.is_none() && opened.is_some());
-        return Err(if is_aged { Refusal::AccessTokenExpired } else { Refusal::SessionExpired });
+        let gone = if opened.is_some() { Flaw::Aged } else { Flaw::Bad };
+        return Err(flaw.unwrap_or(gone).told(app, now).await);
     }
     let opened = opened.ok_or(Refusal::SessionExpired)?;
     csrf(opened.presented.session)?;
@@ -173,7 +192,7 @@ pub async fn authenticate(
 /// The claims of an access token that nothing speaks against so far.
 fn weigh(app: &App, keys: &Keyring, token: &str, now: Now) -> Result<Arc<AccessClaims>, Flaw> {
     let claims = keys.open_access(token).ok_or(Flaw::Bad)?;
-    check(app.store.standing(&claims))?;
+    check(app.store.standing(&claims), &claims)?;
     // Ours, but from before the server moved, counts as out of date. And a token outlives
     // neither its own expiry nor the life that is configured now: for no longer is it remembered
     // which sessions have ended.
@@ -189,15 +208,16 @@ fn admit(
     by_cookie: bool,
     now: Now,
 ) -> Result<Admitted, Flaw> {
-    check(app.store.note_use(&claims, now))?;
+    check(app.store.note_use(&claims, now), &claims)?;
     Ok(Admitted { caller: Caller { claims, by_cookie }, renewed: None })
 }
 
-fn check(standing: Standing) -> Result<(), Flaw> {
+fn check(standing: Standing, claims: &AccessClaims) -> Result<(), Flaw> {
     match standing {
         Standing::Good => Ok(()),
         Standing::Ended => Err(Flaw::Bad),
         Standing::Stale => Err(Flaw::Aged),
+        Standing::Restored => Err(Flaw::Restored(claims.sid)),
     }
 }
 

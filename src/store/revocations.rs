@@ -36,9 +36,11 @@ pub enum Standing {
     Good,
     /// The session has ended.
     Ended,
-    /// The user's role, e-mail address or verification has changed since; or it is from before a
-    /// restore, as far as the clocks tell. A refresh decides.
+    /// The user's role, e-mail address or verification has changed since. A refresh decides.
     Stale,
+    /// It is from before a restore, as far as the clocks tell: whether its session has ended, the
+    /// database says.
+    Restored,
 }
 
 /// When a revocation was read from the database; `None` until then, and so long it is kept. The
@@ -180,7 +182,7 @@ impl Revocations {
             return Standing::Ended;
         }
         if self.not_before.is_after(claims) {
-            return Standing::Stale;
+            return Standing::Restored;
         }
         match table.claims.get(&claims.sub) {
             Some(known) if known.identity != claims.identity => Standing::Stale,

@@ -166,6 +166,18 @@ impl Store {
         .await
     }
 
+    /// Whether a session is live.
+    pub async fn is_live(&self, id: SessionId, now: Now) -> Result<bool, Fault> {
+        self.read(move |sql| {
+            sql.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM sessions
+                     WHERE id = ?1 AND ended_at IS NULL AND expires_at > ?2)",
+            )?
+            .query_row(params![id.0, now.wall.as_millis()], |row| row.get(0))
+        })
+        .await
+    }
+
     /// The live sessions of a user, or of everybody, the most recently used first.
     pub async fn list_sessions(
         &self,

@@ -19,9 +19,9 @@ async fn follow(app: &TestApp) {
     app.app().store.follow(app.now()).await.unwrap();
 }
 
-/// Refused, and accused of nothing: the client refreshes, and signs in again.
+/// Refused, and accused of nothing: the client signs in again.
 async fn is_over(app: &TestApp, tokens: &Tokens) {
-    app.me(&tokens.access).await.problem(401, "access_token_expired");
+    app.me(&tokens.access).await.problem(401, "session_expired");
     app.refresh(tokens).await.problem(403, "invalid_refresh_token");
     assert_eq!(app.audited("refresh_token_reused") + app.audited("refresh_token_foreign"), 0);
 }

@@ -100,7 +100,7 @@ fn whoever_comes_back_with_an_old_token_signs_in_again_and_is_accused_of_nothing
     let server = Server::start(&desk, &[SAME]);
     for (number, tokens) in issued.iter().enumerate() {
         let (status, problem) = me(&server, tokens);
-        assert_eq!((status, &problem["code"]), (401, &json!("access_token_expired")), "{number}");
+        assert_eq!((status, &problem["code"]), (401, &json!("session_expired")), "{number}");
         let (status, problem) = refresh(&server, tokens);
         assert_eq!((status, &problem["code"]), (403, &json!("invalid_refresh_token")), "{number}");
         let cookies = format!(

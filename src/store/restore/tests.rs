@@ -413,9 +413,9 @@ fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_shows()
     let (early, later) = (at.minus(3600 * SECOND), at.plus(Duration::from_millis(1)));
     let now = |wall: Timestamp| Now { wall, steady: wall };
     for (name, start, iat, standing) in [
-        ("before", early, early, Standing::Stale),
-        ("at that moment", at, at, Standing::Stale),
-        ("made while a clock was ahead", early, later.plus(3600 * SECOND), Standing::Stale),
+        ("before", early, early, Standing::Restored),
+        ("at that moment", at, at, Standing::Restored),
+        ("made while a clock was ahead", early, later.plus(3600 * SECOND), Standing::Restored),
         ("after", later, later, Standing::Good),
     ] {
         for start_of_server in [early.minus(SECOND), at.plus(SECOND)] {
@@ -434,11 +434,15 @@ fn tokens_from_before_are_refused_and_later_ones_pass_whatever_the_clock_shows()
     for wall in [behind.iat, behind.iat.plus(SECOND), at.plus(SECOND)] {
         assert_eq!(revocations.standing(&behind), Standing::Good, "what is made now");
         assert_eq!(revocations.standing(&token(early, at)), Standing::Good, "of its session");
-        assert_eq!(revocations.standing(&token(at, at)), Standing::Stale, "of another one");
+        assert_eq!(revocations.standing(&token(at, at)), Standing::Restored, "of another one");
         revocations.follow(&sql, now(wall)).unwrap();
     }
     revocations.follow(&sql, now(at.plus(3600 * SECOND))).unwrap();
-    assert_eq!(revocations.standing(&behind), Standing::Stale, "it has expired, and is forgotten");
+    assert_eq!(
+        revocations.standing(&behind),
+        Standing::Restored,
+        "it has expired, and is forgotten"
+    );
 }
 
 /// A session that was started while the clock was ahead has an id that seems to be from after it.
@@ -471,7 +475,7 @@ fn a_session_of_the_backup_is_known_to_have_ended_whatever_the_clock_showed() {
     let sql = schema::prepare(&path).unwrap();
     let revocations = Revocations::load(&sql, SECOND, NOW).unwrap();
     assert_eq!(revocations.standing(&token(ahead, ahead)), Standing::Ended);
-    assert_eq!(revocations.standing(&token(right, ahead)), Standing::Stale);
+    assert_eq!(revocations.standing(&token(right, ahead)), Standing::Restored);
     // Only of the one: the id of the other says enough.
     let rows = "SELECT at FROM revocations";
     let rows: Vec<i64> = sql
