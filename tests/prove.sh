@@ -13,7 +13,7 @@ seed=${DOORWARD_SEED:-$(date +%s)}
 scale=${PROVE_SCALE:-1}
 logs=target/prove
 report=docs/PROOF.md
-order=(protocol model clock linear broken crash faults backup fuzz enumeration hostile)
+order=(protocol model clock linear broken crash faults backup fuzz enumeration hostile reproducible)
 only=" ${*:-${order[*]}} "
 commit=$(git rev-parse --short HEAD)
 git diff --quiet HEAD -- src tests || commit="$commit, changed"
@@ -98,6 +98,7 @@ prove enumeration "who has an account, by the time of an answer: $(of 10000) pai
 prove hostile "hostile clients, $(of 20000) honest requests among slow ones, a soak of $(of 300) s, the release binary" \
     env DOORWARD_HONEST="$(of 20000)" DOORWARD_SOAK="$(of 300)" DOORWARD_BIN="$PWD/target/release/doorward" \
     cargo test --locked --test hostile -- --nocapture --test-threads 1
+prove reproducible "two release builds of the commit, in two places: the same to the byte" packaging/reproducible.sh
 prove broken "the linearizability test against a store that rotates in two transactions: caught" \
     cargo test --locked --features broken-rotation --test linear -- --nocapture
 
