@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::schema::OpenError;
+use super::open_error::OpenError;
 
 /// The file whose lock is held.
 const NAME: &str = "doorward.lock";

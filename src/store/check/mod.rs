@@ -13,7 +13,8 @@ use rusqlite::Connection;
 
 use self::look::{all, damage};
 use super::backup::Part;
-use super::schema::{self, OpenError, beside};
+use super::open_error::OpenError;
+use super::schema::{self, beside};
 use super::seal::{self, SealError};
 
 /// What came of one check.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::check::CheckError;
-use super::super::schema::OpenError;
+use super::super::open_error::OpenError;
 use super::super::seal::SealError;
 
 /// Why nothing was restored; the database that was there is as it was.

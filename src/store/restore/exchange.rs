@@ -8,7 +8,8 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::super::schema::{self, OpenError};
+use super::super::open_error::OpenError;
+use super::super::schema;
 use super::Steps;
 use super::error::{RestoreError, failed};
 use super::place::{Moved, Place, move_parts, set_apart, there};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use super::super::open_error::OpenError;
 use super::super::revocations::{Revocations, Standing};
-use super::super::schema::{OpenError, beside};
+use super::super::schema::beside;
 use super::*;
 use crate::domain::claims::{AccessClaims, AccessTokenType, Identity, Role};
 use crate::domain::id::{Generation, SessionId, UserId};
