@@ -143,6 +143,6 @@ impl EmailChange {
 }
 
 /// A field that is not as it must be.
-fn field(pointer: &str, error: &impl ToString) -> Problem {
+pub(super) fn field(pointer: &str, error: &impl ToString) -> Problem {
     Problem::fields(vec![FieldError { field: pointer.to_owned(), message: error.to_string() }])
 }

@@ -12,11 +12,12 @@ use crate::domain::claims;
 use crate::domain::id::OneTimeId;
 use crate::flows::invitations;
 use crate::http::api::Tag;
+use crate::http::api::account_types::field;
 use crate::http::api::refused::{BODY, GUARD, Refused, codes};
 use crate::http::api::types::{Role, Time};
 use crate::http::body::Body;
 use crate::http::guard::{Admin, CsrfHeader};
-use crate::http::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
 use crate::http::query::{Asked, Begin, Cursor as _, Limit};
 use crate::store;
 
@@ -56,10 +57,7 @@ impl From<&store::Invitation> for Invitation {
         Self {
             id: invitation.id.0,
             email: invitation.email.to_string(),
-            role: match invitation.role {
-                claims::Role::User => Role::User,
-                claims::Role::Admin => Role::Admin,
-            },
+            role: invitation.role.into(),
             invited_by: invitation.invited_by.map(|id| id.0),
             created_at: Time(invitation.created_at),
             expires_at: Time(invitation.expires_at),
@@ -92,12 +90,7 @@ pub(super) struct NewInvitation {
 
 impl NewInvitation {
     fn parse(&self) -> Result<(Email, claims::Role), Problem> {
-        let email = Email::parse(&self.email).map_err(|error| {
-            Problem::fields(vec![FieldError {
-                field: "/email".to_owned(),
-                message: error.to_string(),
-            }])
-        })?;
+        let email = Email::parse(&self.email).map_err(|error| field("/email", &error))?;
         Ok((email, self.role.map_or(claims::Role::User, role)))
     }
 }
