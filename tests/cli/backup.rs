@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::desk::{ANA, Desk, PASSWORD};
+use crate::desk::{ANA, Desk, PASSWORD, until};
 use crate::server::Server;
 
 /// How many backups are made under load: `DOORWARD_BACKUPS`, or a few.
@@ -33,16 +33,6 @@ fn rotate_until(server: &Server, stop: &AtomicBool, count: &AtomicI64) {
     }
 }
 
-fn wait_until(done: impl Fn() -> bool) {
-    for _ in 0..600 {
-        if done() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("never");
-}
-
 #[test]
 fn backups_under_load_all_verify() {
     let desk = Desk::with_ana();
@@ -56,7 +46,7 @@ fn backups_under_load_all_verify() {
         }
         // Whatever fails, the threads must end.
         let outcome = std::panic::catch_unwind(|| {
-            wait_until(|| rotations.load(Ordering::Relaxed) >= 10);
+            until(|| (rotations.load(Ordering::Relaxed) >= 10).then_some(()));
             let at_first = rotations.load(Ordering::Relaxed);
             for number in 0..how_many() {
                 let before = rotations.load(Ordering::Relaxed);

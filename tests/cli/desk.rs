@@ -172,3 +172,15 @@ impl Answer {
 pub(crate) fn first<'a>(list: &'a Value, field: &str) -> &'a str {
     list.pointer(&format!("/0/{field}")).and_then(Value::as_str).unwrap()
 }
+
+/// What there is, once it is there; another process is at work on it.
+#[track_caller]
+pub(crate) fn until<T>(found: impl Fn() -> Option<T>) -> T {
+    for _ in 0..1500 {
+        if let Some(found) = found() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("it never comes");
+}

@@ -10,7 +10,7 @@ use doorward::crypto::keyring::Root;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::desk::{ANA, Answer, Desk, PASSWORD, first};
+use crate::desk::{ANA, Answer, Desk, PASSWORD, first, until};
 use crate::server::Server;
 
 #[test]
@@ -144,14 +144,7 @@ fn published(server: &Server) -> Vec<String> {
 
 /// Until a running server is where it should be. It looks several times a second.
 fn wait_for(server: &Server, done: impl Fn(&[String]) -> bool) -> Vec<String> {
-    for _ in 0..1500 {
-        let keys = published(server);
-        if done(&keys) {
-            return keys;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("it never is: {:?}", published(server));
+    until(|| Some(published(server)).filter(|keys| done(keys)))
 }
 
 fn login() -> Value {

@@ -7,7 +7,7 @@ use assert_cmd::cargo::cargo_bin;
 use serde_json::{Value, json};
 
 use crate::backup::sql;
-use crate::desk::{ANA, Answer, Desk, PASSWORD};
+use crate::desk::{ANA, Answer, Desk, PASSWORD, until};
 use crate::server::Server;
 
 /// Of all servers here: tokens of another one would be refused for that alone.
@@ -41,14 +41,7 @@ fn letters(desk: &Desk) -> Vec<String> {
 
 /// Once there are so many.
 fn wait_for_letters(desk: &Desk, count: usize) -> Vec<String> {
-    for _ in 0..200 {
-        let letters = letters(desk);
-        if letters.len() >= count {
-            return letters;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("there are never {count} letters");
+    until(|| Some(letters(desk)).filter(|letters| letters.len() >= count))
 }
 
 /// The token of the link in a letter.

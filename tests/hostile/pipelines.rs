@@ -1,7 +1,6 @@
 //! Many requests at once on one connection, and requests that break off.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
@@ -66,9 +65,7 @@ async fn a_request_may_break_off_at_every_byte() {
     // The whole of it is carried out, also when nobody waits for the answer.
     let mut stream = connect(ATTACKER, server.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    while server.registered().await < 0.5 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    server.has_registered_somebody().await;
     drop(stream);
     server.is_left_alone().await;
     server.stop();

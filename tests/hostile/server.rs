@@ -74,6 +74,17 @@ impl Server {
         self.metric("doorward_sign_ins_total{how=\"register\"}").await
     }
 
+    /// Returns once an account was registered.
+    pub async fn has_registered_somebody(&self) {
+        let registered = async {
+            while self.registered().await < 0.5 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = tokio::time::timeout(PATIENCE, registered).await;
+        assert!(ended.is_ok(), "nobody is registered");
+    }
+
     /// Returns once no connection is open but the one that asks.
     pub async fn is_left_alone(&self) {
         let alone = async {
