@@ -8,12 +8,13 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::future::pending;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::domain::throttle::address_bucket;
 use crate::metric;
 
 /// The open connections.
@@ -147,7 +148,7 @@ impl Connections {
     /// have requests under way, it waits.
     pub(super) async fn admit(self: &Arc<Self>, peer: IpAddr) -> Seat {
         loop {
-            if let Some(seat) = self.seat(network(peer)) {
+            if let Some(seat) = self.seat(address_bucket(peer)) {
                 return seat;
             }
             self.turns.changed.notified().await;
@@ -205,14 +206,6 @@ impl Drop for Seat {
         drop(open);
         metrics::gauge!(metric::CONNECTIONS).decrement(1.0);
         self.connections.turns.changed.notify_one();
-    }
-}
-
-/// Who a peer is: an address, and of IPv6 the /64 that one household has.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -163,7 +163,7 @@ fn a_household_is_one_peer() {
         ("2001:db8::1", "2001:db8::2", true),
         ("2001:db8::1", "2001:db8:0:1::1", false),
     ] {
-        let of = |address: &str| network(address.parse().unwrap());
+        let of = |address: &str| address_bucket(address.parse().unwrap());
         assert_eq!(of(one) == of(other), is_same, "{one} {other}");
     }
 }
